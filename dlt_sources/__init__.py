@@ -1,0 +1,1 @@
+"""Everything that speaks to a platform, in both directions; imports neither Dagster nor dbt."""

@@ -1,0 +1,132 @@
+"""The one HTTP session of the house: time-outs, the only retry rule, and errors by remedy.
+
+Reads (pulls, look-ups) use `session(account)`, which retries what may pass. Writes use `session(account, retry=False)`:
+who sends asks the gate again before every call, so a write is never repeated below that question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import orjson
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3.util.retry import Retry
+
+from dlt_sources.accounts import Account
+from dlt_sources.errors import Failure, PlatformError, RetryLater, SetAside, StopRun
+
+CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
+_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 524})
+_RETRIES = Retry(
+    total=5,
+    status_forcelist=_TRANSIENT,
+    allowed_methods=None,  # reads only; some platforms read by POST (GraphQL, search)
+    backoff_factor=0.5,
+    backoff_jitter=0.5,
+    backoff_max=30,
+    respect_retry_after_header=True,
+    raise_on_status=False,
+)
+_NO_RETRIES = Retry(total=0, raise_on_status=False)
+
+
+class Session(requests.Session):
+    """A requests session bound to one account: base URL, auth, time-outs, errors of the tree."""
+
+    def __init__(self, account: Account, base_url: str, *, auth: AuthBase | None, retry: bool) -> None:
+        super().__init__()
+        self.account = account
+        self.base_url = base_url.rstrip("/")
+        self.auth = auth
+        self.headers["User-Agent"] = "audiences/0.1"
+        self.max_redirects = 3
+        # A proxy or .netrc of the machine must not see or change platform traffic without being configured.
+        self.trust_env = False
+        adapter = HTTPAdapter(max_retries=_RETRIES if retry else _NO_RETRIES, pool_maxsize=16)
+        self.mount("http://", adapter)
+        self.mount("https://", adapter)
+
+    def request(self, method: Any, url: Any, *args: Any, **kwargs: Any) -> requests.Response:
+        """Like requests, with a path allowed in place of a full URL."""
+        text = str(url)
+        return super().request(method, self.base_url + text if text.startswith("/") else text, *args, **kwargs)
+
+    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+        """Like requests, with time-outs always set (dlt's RESTClient sends prepared requests itself)."""
+        if kwargs.get("timeout") is None:
+            kwargs["timeout"] = (CONNECT_SECONDS, READ_SECONDS)
+        return super().send(request, **kwargs)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        object: str,
+        explain: Callable[[requests.Response], str] | None = None,
+        **kwargs: Any,
+    ) -> requests.Response:
+        """Make one call and return its 2xx answer; anything else raises the right PlatformError.
+
+        `object` names what the call is about in errors; `explain` reads the platform's own error text (it must not
+        return personal data).
+        """
+        try:
+            response = self.request(method, path, **kwargs)
+        except requests.RequestException as error:
+            raise unreachable(self.account, object, error) from None
+        if not response.ok:
+            raise refused(self.account, object, response, explain(response) if explain else "")
+        return response
+
+
+def json_body(account: Account, object: str, response: requests.Response) -> Any:
+    """Decode an answer that must be JSON; SetAside when it is HTML, cut off or anything else."""
+    try:
+        return orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        kind = response.headers.get("Content-Type", "no content type").split(";")[0]
+        failure = Failure(account.platform, account.name, object, response.status_code, f"not JSON but {kind}")
+        raise SetAside(failure, "The page is left out; check base_url and any proxy in between.") from None
+
+
+def unreachable(account: Account, object: str, error: Exception) -> RetryLater:
+    """The error for a call that got no whole answer."""
+    failure = Failure(account.platform, account.name, object, None, type(error).__name__)
+    return RetryLater(failure, "It is tried again; check the network and base_url if it stays.")
+
+
+def refused(account: Account, object: str, response: requests.Response, detail: str = "") -> PlatformError:
+    """The error of the tree for an answer that is not 2xx."""
+    status = response.status_code
+    failure = Failure(account.platform, account.name, object, status, detail or response.reason or "refused")
+    section = f"[sources.{account.platform}.{account.name}]"
+    if status in _TRANSIENT or status >= 500:
+        return RetryLater(failure, "It is tried again later.", retry_after(response))
+    if status == 401:
+        return StopRun(failure, f"Renew the credentials under {section}.")
+    if status == 403:
+        return StopRun(failure, f"Give the credentials under {section} the missing permission.")
+    if status in (404, 410):
+        return StopRun(failure, f"Check base_url, API version and names under {section}.")
+    return SetAside(failure, "The rows of this call are set aside; the detail says what to mend.")
+
+
+def retry_after(response: requests.Response) -> float | None:
+    """Seconds the platform asks to wait: the Retry-After header as seconds or as a date."""
+    value = response.headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None

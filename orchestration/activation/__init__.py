@@ -1,0 +1,1 @@
+"""From decisions to destinations: state, gate, plan, apply and the speed lane; runs without Dagster."""
