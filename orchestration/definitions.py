@@ -1,0 +1,22 @@
+"""The main code location: everything but the speed lane. This module only merges."""
+
+from dagster import Definitions
+
+from orchestration import ingestion, reverse_etl, schedules, sensors, transformation
+from orchestration.home import Home
+from orchestration.resources import House, dbt_cli
+
+_home = Home.current()
+
+defs = Definitions(
+    assets=[
+        *ingestion.assets(),
+        transformation.builds,
+        transformation.dbt_models(_home),
+        *reverse_etl.assets(_home),
+    ],
+    jobs=schedules.JOBS,
+    schedules=schedules.SCHEDULES,
+    sensors=sensors.SENSORS,
+    resources={"house": House(), "dbt": dbt_cli(_home)},
+)

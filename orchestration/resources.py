@@ -1,0 +1,62 @@
+"""Dagster resources: the house (home folder, state, the warehouse's turn) and the dbt command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dagster import ConfigurableResource, InitResourceContext
+from dagster_dbt import DbtCliResource
+from filelock import FileLock
+from pydantic import PrivateAttr
+
+from orchestration.activation.state import State
+from orchestration.home import DBT_PROJECT, Home
+
+#: The pool whose single slot every op that touches the warehouse takes.
+WAREHOUSE = "warehouse"
+
+
+class House(ConfigurableResource[Any]):
+    """One run's view of the house: its home and its state, with the build's turn held from first op to last.
+
+    Dagster's pool keeps Dagster's own runs apart; the file lock also keeps apart a run started from the command line.
+    """
+
+    _state: State | None = PrivateAttr(default=None)
+
+    @property
+    def home(self) -> Home:
+        """The home folder this process works in."""
+        return Home.current()
+
+    @property
+    def state(self) -> State:
+        """The state stores, opened when first asked for."""
+        if self._state is None:
+            self._state = State.of(self.home)
+        return self._state
+
+    @contextmanager
+    def yield_for_execution(self, context: InitResourceContext) -> Iterator[House]:
+        """Wait for the build's turn, hold it for the run, let go of everything at its end."""
+        self.home.data.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.home.data / "build.lock"):
+            try:
+                yield self
+            finally:
+                if self._state is not None:
+                    self._state.close()
+
+
+def dbt_cli(home: Home) -> DbtCliResource:
+    """The dbt command line of this environment, writing into the home's own folder."""
+    return DbtCliResource(
+        project_dir=str(DBT_PROJECT),
+        profiles_dir=str(DBT_PROJECT),
+        dbt_executable=str(Path(sys.executable).parent / "dbt"),
+        global_config_flags=["--no-use-colors", "--no-send-anonymous-usage-stats"],
+    )

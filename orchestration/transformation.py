@@ -1,0 +1,158 @@
+"""Station two: the dbt project as assets, with its data tests as asset checks."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, MaterializeResult, asset
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+from filelock import FileLock
+
+from dlt_sources import registry
+from dlt_sources.errors import ConfigurationError
+from orchestration import stations, warehouse
+from orchestration.home import DBT_PROJECT, Home
+from orchestration.ingestion import GROUP as RAW
+from orchestration.ingestion import raw_key
+from orchestration.resources import WAREHOUSE, House
+from orchestration.stations import Station
+
+BUILDS = raw_key("audiences", "builds")
+
+
+class Translator(DagsterDbtTranslator):
+    """Names every dbt node `[layer, (platform,) name]` and groups it by station."""
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
+        """Sources become the raw assets; models are named by their folders."""
+        if dbt_resource_props["resource_type"] == "source":
+            platform = dbt_resource_props["source_name"].removeprefix("raw_")
+            if platform == "audiences":
+                return BUILDS
+            return raw_key(platform, dbt_resource_props["name"])
+        return AssetKey([*self._folders(dbt_resource_props), dbt_resource_props["name"]])
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """The layer: seeds, staging, intermediate, marts or segments."""
+        if dbt_resource_props["resource_type"] == "source":
+            return RAW
+        return self._folders(dbt_resource_props)[0]
+
+    def _folders(self, properties: Mapping[str, Any]) -> list[str]:
+        folders = [part for part in properties["fqn"][1:-1] if part != properties["name"]]
+        return folders or [properties["resource_type"] + "s"]
+
+
+def environment(home: Home) -> dict[str, str]:
+    """The environment dbt reads its paths from."""
+    return {
+        "AUDIENCES_WAREHOUSE": str(home.warehouse),
+        "DBT_TARGET_PATH": str(home.dbt / "target"),
+        "DBT_LOG_PATH": str(home.dbt / "logs"),
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+    }
+
+
+def manifest(home: Home) -> Path:
+    """dbt's manifest, parsed anew only when a file of the project is newer than it."""
+    path = home.dbt / "target" / "manifest.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(home.dbt / "parsing.lock"):
+        if not path.exists() or path.stat().st_mtime < _newest_source():
+            _parse(home)
+    return path
+
+
+def _newest_source() -> float:
+    suffixes, built = {".sql", ".yml", ".csv", ".md", ".py"}, {"target", "logs"}
+    return max(
+        file.stat().st_mtime
+        for file in DBT_PROJECT.rglob("*")
+        if file.suffix in suffixes and not built.intersection(file.relative_to(DBT_PROJECT).parts)
+    )
+
+
+def _parse(home: Home) -> None:
+    command = [str(Path(sys.executable).parent / "dbt"), "--quiet", "--no-use-colors", "parse"]
+    command += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
+    result = subprocess.run(
+        command, env={**os.environ, **environment(home)}, capture_output=True, text=True, check=False, timeout=300
+    )
+    if result.returncode:
+        raise ConfigurationError(f"The dbt project does not parse; mend this, then try again:\n{result.stdout.strip()}")
+
+
+@asset(
+    key=BUILDS,
+    group_name=RAW,
+    kinds={"duckdb"},
+    pool=WAREHOUSE,
+    deps=[raw_key(p.name, obj.name) for p in registry.all_platforms() for obj in p.objects]
+    + [raw_key(p.name, "webhooks") for p in registry.all_platforms() if p.has("webhook")],
+)
+def builds(context: AssetExecutionContext, house: House) -> MaterializeResult:
+    """Allot the build's number and the times it decides by."""
+    with warehouse.opened(house.home) as connection:
+        build = warehouse.begin_build(house.state, connection)
+    return MaterializeResult(metadata={"build": build.build_id, "as of": build.as_of.isoformat()})
+
+
+def dbt_models(home: Home) -> AssetsDefinition:
+    """The whole dbt project as one op; a model that fails skips only what is built on it."""
+
+    @dbt_assets(
+        manifest=manifest(home),
+        name="dbt",
+        exclude="resource_type:unit_test",
+        dagster_dbt_translator=Translator(),
+        pool=WAREHOUSE,
+    )
+    def dbt(context: AssetExecutionContext, house: House, dbt: DbtCliResource) -> Iterator[Any]:
+        started = time.monotonic()
+        os.environ.update(environment(house.home))
+        invocation = dbt.cli(
+            ["build", "--exclude", "resource_type:unit_test"],
+            context=context,
+            target_path=house.home.dbt / "target",
+            raise_on_error=False,
+        )
+        yield from invocation.stream()
+        results = run_results(house.home)
+        failed = [result for result in results if result["status"] in ("error", "fail")]
+        for result in failed:
+            context.log.error("%s: %s", result["unique_id"], result["message"])
+        stations.report(
+            house.home,
+            Station(
+                name="dbt build",
+                rows_in=len(results),
+                quarantined=0,
+                rows_out=len(results) - len(failed),
+                seconds=time.monotonic() - started,
+                note="; ".join(f"{result['unique_id'].split('.')[-1]} failed" for result in failed),
+            ),
+        )
+
+    return dbt
+
+
+def run_results(home: Home) -> list[dict[str, Any]]:
+    """What dbt said of each node of the newest build."""
+    path = home.dbt / "target" / "run_results.json"
+    return list(orjson.loads(path.read_bytes())["results"]) if path.exists() else []
+
+
+def failed_tests(home: Home) -> list[str]:
+    """The dbt data tests of the newest build that did not pass."""
+    return [
+        result["unique_id"].split(".")[2]
+        for result in run_results(home)
+        if result["unique_id"].startswith("test.") and result["status"] not in ("pass", "skipped")
+    ]
