@@ -102,7 +102,8 @@ builds = Table(
 deliveries_metadata = MetaData()
 
 #: What each destination has accepted. A membership belongs to a destination record, never to a person alone.
-#: status: accepted | removed.
+#: status: pending (committed before a call that may have reached the destination; its end is not known) | accepted |
+#: removed. Whoever looks for members to remove takes the first two.
 memberships = Table(
     "memberships",
     deliveries_metadata,
