@@ -1,0 +1,183 @@
+"""The command line `audiences`.
+
+Commands import what they need when they run: `audiences --help` answers at once. Every command prints text for people
+or, with --json, one JSON document on standard output; errors go to standard error without a traceback unless --debug.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="audiences",
+    help="Build consent-aware, age-verified audiences and keep every CRM in step with them.",
+    epilog="Start with: audiences demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+
+@app.callback()
+def options(
+    home: Annotated[
+        Path | None,
+        typer.Option(help="Folder that holds .dlt/ and data/ (default: AUDIENCES_HOME, else the current folder)."),
+    ] = None,
+    debug: Annotated[bool, typer.Option(help="Show tracebacks and the log of every library.")] = False,
+) -> None:
+    """Options of every command."""
+    if home is not None:
+        os.environ["AUDIENCES_HOME"] = str(home.resolve())
+    if debug:
+        os.environ["AUDIENCES_DEBUG"] = "1"
+
+
+@app.command()
+def demo(
+    people: Annotated[int, typer.Option(min=20, help="People in the generated shop.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Seed of the generated shop.")] = 1,
+    fresh: Annotated[bool, typer.Option(help="Forget former demo runs first.")] = False,
+    json: Json = False,
+) -> None:
+    """Run the main job end to end against stand-in platforms, and check the result."""
+    from orchestration.demo import run_demo
+
+    raise typer.Exit(run_demo(people=people, seed=seed, fresh=fresh, as_json=json))
+
+
+@app.command()
+def run(
+    job: Annotated[str, typer.Option(help="daily (everything) or near_real_time (webhooks only).")] = "daily",
+    json: Json = False,
+) -> None:
+    """Pull, build, check, publish, remove and push, once; waits for a run that is under way."""
+    from orchestration.running import run_job
+
+    raise typer.Exit(run_job(job, as_json=json))
+
+
+@app.command()
+def dev(
+    port: Annotated[int, typer.Option(help="Port of the Dagster UI.")] = 3000,
+    receiver_port: Annotated[int, typer.Option(help="Port of the webhook receiver.")] = 8787,
+    sandbox: Annotated[bool, typer.Option(help="Start the stand-in platforms in a home of their own.")] = True,
+    people: Annotated[int, typer.Option(min=20, help="People in the generated shop.")] = 2000,
+) -> None:
+    """Start UI, daemon, receiver and stand-ins; print the addresses; stop all of them on Ctrl-C."""
+    from orchestration.dev import run_dev
+
+    raise typer.Exit(run_dev(port=port, receiver_port=receiver_port, with_sandbox=sandbox, people=people))
+
+
+@app.command()
+def receive(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on.")] = 8787,
+) -> None:
+    """Receive webhooks: verify, make durable, answer."""
+    from orchestration.landing.receiver import serve
+
+    serve(host=host, port=port)
+
+
+@app.command()
+def speed_lane() -> None:
+    """Work the speed lane in this process (under Dagster its sensor does)."""
+    from orchestration.activation.speed_lane import serve
+
+    serve()
+
+
+@app.command()
+def sandbox(
+    people: Annotated[int, typer.Option(min=20, help="People in the generated shop.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Seed of the generated shop.")] = 1,
+    receiver: Annotated[str, typer.Option(help="Base URL that the stand-ins send webhooks to.")] = "",
+) -> None:
+    """Start the stand-in platforms and write a matching configuration into the home folder."""
+    from orchestration.demo import serve_sandbox
+
+    raise typer.Exit(serve_sandbox(people=people, seed=seed, receiver=receiver))
+
+
+@app.command()
+def plan(json: Json = False) -> None:
+    """Plan what the newest build would push, and push nothing (a dry run)."""
+    from orchestration.pushing import show_plans
+
+    show_plans(as_json=json)
+
+
+@app.command(name="apply")
+def apply_plans(
+    plan_ids: Annotated[list[str] | None, typer.Argument(help="Plans by hash; none = every ready plan.")] = None,
+    approve: Annotated[bool, typer.Option(help="Approve held plans named on the command line first.")] = False,
+    actor: Annotated[str, typer.Option(help="Who approves; kept with the plan.")] = "",
+    reason: Annotated[str, typer.Option(help="Why it is approved; kept with the plan.")] = "",
+    json: Json = False,
+) -> None:
+    """Send planned rows to the destinations, asking the gate before every call."""
+    from orchestration.pushing import apply_named
+
+    raise typer.Exit(apply_named(plan_ids or [], approve=approve, actor=actor, reason=reason, as_json=json))
+
+
+@app.command()
+def why(
+    subject: Annotated[str, typer.Argument(help="An e-mail address, a phone number or a person id.")],
+    audience: Annotated[str | None, typer.Option(help="One audience instead of all.")] = None,
+    show: Annotated[bool, typer.Option(help="Print identifiers in full instead of masked.")] = False,
+    json: Json = False,
+) -> None:
+    """Explain why a person is in, or not in, an audience; reads the published copy."""
+    from orchestration.explaining import explain
+
+    raise typer.Exit(explain(subject, audience=audience, show=show, as_json=json))
+
+
+@app.command()
+def platforms(
+    check: Annotated[bool, typer.Option(help="Call every configured account once.")] = False,
+    json: Json = False,
+) -> None:
+    """List the platforms, what each can do, and which accounts are configured."""
+    from orchestration.listing import list_platforms
+
+    raise typer.Exit(list_platforms(check=check, as_json=json))
+
+
+@app.command()
+def docs() -> None:
+    """Build the dbt docs into data/published/dbt_docs."""
+    from orchestration.dbt_docs import build
+
+    typer.echo(build())
+
+
+def main() -> None:
+    """Run a command; turn errors into messages and exit codes (1 = the work, 2 = the call or the configuration)."""
+    from dlt_sources.errors import AudiencesError, ConfigurationError
+
+    try:
+        app()
+    except AudiencesError as error:
+        if os.environ.get("AUDIENCES_DEBUG"):
+            raise
+        typer.echo(f"audiences: {error}", err=True)
+        sys.exit(2 if isinstance(error, ConfigurationError) else 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        if os.environ.get("AUDIENCES_DEBUG"):
+            raise
+        typer.echo(f"audiences: unexpected {type(error).__name__}; run again with --debug to see where.", err=True)
+        sys.exit(1)
