@@ -1,0 +1,188 @@
+"""The warehouse: one DuckDB file, one process at a time, and the raw tables that the house itself writes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+import duckdb
+from filelock import FileLock, Timeout
+from sqlalchemy import func, insert, select
+
+from dlt_sources import registry
+from dlt_sources.accounts import Account
+from dlt_sources.errors import AudiencesError
+from dlt_sources.platform import Platform
+from orchestration.activation.state import State, builds
+from orchestration.home import Home
+
+_VERSION = (
+    "account VARCHAR, record_id VARCHAR, updated_at TIMESTAMPTZ, extracted_at TIMESTAMPTZ, payload JSON, "
+    "payload_hash VARCHAR"
+)
+_WEBHOOK = f"{_VERSION}, landing_id VARCHAR, topic VARCHAR, lane VARCHAR, received_at TIMESTAMPTZ"
+_OWN_TABLES = {
+    "builds": "build_id BIGINT, as_of TIMESTAMPTZ, known_at TIMESTAMPTZ, started_at TIMESTAMPTZ",
+    "contacts": (
+        "platform VARCHAR, account VARCHAR, object VARCHAR, contacted_at TIMESTAMPTZ, schedule_seconds BIGINT"
+    ),
+    "accounts": "platform VARCHAR, account VARCHAR, brand VARCHAR, default_region VARCHAR, markets VARCHAR[]",
+}
+
+
+class WarehouseBusy(AudiencesError):
+    """Another process has the warehouse open; the text names it as far as it is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One build of the warehouse: its number and the time it decides by."""
+
+    build_id: int
+    as_of: datetime
+
+
+class Contact(Protocol):
+    """One attempt to pull an object of an account; an empty `error` means that the source answered."""
+
+    @property
+    def platform(self) -> str: ...
+    @property
+    def account(self) -> str: ...
+    @property
+    def object(self) -> str: ...
+    @property
+    def error(self) -> str: ...
+
+
+@contextmanager
+def opened(home: Home, *, read_only: bool = False, wait: float = 60.0) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the warehouse alone among processes; WarehouseBusy after `wait` seconds. Its session speaks UTC."""
+    home.data.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + wait
+    lock, holder = FileLock(home.data / "warehouse.lock"), home.data / "warehouse.holder"
+    try:
+        lock.acquire(timeout=wait)
+    except Timeout:
+        raise WarehouseBusy(_busy(_held_by(holder), wait)) from None
+    try:
+        holder.write_text(f"process {os.getpid()} ({Path(sys.argv[0]).name})")
+        connection = _connect(home.warehouse, read_only=read_only, deadline=deadline, wait=wait)
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+        finally:
+            connection.close()
+    finally:
+        holder.unlink(missing_ok=True)
+        lock.release()
+
+
+def ensure_raw(
+    connection: duckdb.DuckDBPyConnection, platforms: Sequence[Platform], accounts: Sequence[Account]
+) -> None:
+    """Create every raw table that is absent, empty, so that dbt builds; rewrite the accounts from the configuration."""
+    for platform in platforms:
+        tables = {obj.name: _VERSION for obj in platform.objects} | {"webhooks": _WEBHOOK}
+        _create(connection, f"raw_{platform.name}", tables)
+    _create(connection, "raw_audiences", _OWN_TABLES)
+    connection.execute("BEGIN")
+    connection.execute("DELETE FROM raw_audiences.accounts")
+    for account in accounts:
+        values = [account.platform, account.name, account.brand, account.default_region, list(account.markets)]
+        connection.execute("INSERT INTO raw_audiences.accounts VALUES (?, ?, ?, ?, ?)", values)
+    connection.execute("COMMIT")
+
+
+def record_contacts(connection: duckdb.DuckDBPyConnection, contacts: Iterable[Contact]) -> None:
+    """Note when each source last answered; a source that did not answer leaves no row and so grows stale."""
+    schedules = {
+        (platform.name, obj.name): int(obj.schedule.total_seconds())
+        for platform in registry.all_platforms()
+        for obj in platform.objects
+    }
+    now = datetime.now(UTC)
+    for contact in contacts:
+        if not contact.error:
+            schedule = schedules[contact.platform, contact.object]
+            connection.execute(
+                "INSERT INTO raw_audiences.contacts VALUES (?, ?, ?, ?, ?)",
+                [contact.platform, contact.account, contact.object, now, schedule],
+            )
+
+
+def begin_build(state: State, connection: duckdb.DuckDBPyConnection, as_of: datetime | None = None) -> Build:
+    """Allot the next build number and write the times that this build decides by.
+
+    The number exceeds every one that state or warehouse has seen, so that restoring either from a backup never gives
+    a number twice; `known_at` strictly grows, so that it tells builds apart too.
+    """
+    _create(connection, "raw_audiences", _OWN_TABLES)
+    now = datetime.now(UTC)
+    newest = connection.execute("SELECT max(build_id), max(epoch_us(known_at)) FROM raw_audiences.builds").fetchone()
+    seen_id, seen_at = newest or (None, None)
+    if seen_at is not None:
+        now = max(now, datetime.fromtimestamp(seen_at / 1e6, UTC) + timedelta(milliseconds=1))
+    build_as_of = as_of or now
+    with state.write_ledger() as ledger:
+        newest_id = ledger.execute(select(func.max(builds.c.build_id))).scalar()
+        build_id = max(newest_id or 0, seen_id or 0) + 1
+        ledger.execute(insert(builds).values(build_id=build_id, as_of=build_as_of, started_at=now))
+    values = [build_id, build_as_of, now, now]
+    connection.execute("INSERT INTO raw_audiences.builds VALUES (?, ?, ?, ?)", values)
+    return Build(build_id, build_as_of)
+
+
+def has_table(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:
+    """True when the warehouse has this table or view."""
+    found = connection.execute(
+        "SELECT 1 FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", [schema, name]
+    ).fetchone()
+    return found is not None
+
+
+def _create(connection: duckdb.DuckDBPyConnection, schema: str, tables: dict[str, str]) -> None:
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    for name, columns in tables.items():
+        connection.execute(f'CREATE TABLE IF NOT EXISTS {schema}."{name}" ({columns})')
+
+
+def _connect(path: Path, *, read_only: bool, deadline: float, wait: float) -> duckdb.DuckDBPyConnection:
+    """Connect, waiting for processes that hold the file without our lock (dbt, dlt, a database client)."""
+    while True:
+        try:
+            return duckdb.connect(str(path), read_only=read_only)
+        except duckdb.IOException as error:
+            if "lock on file" not in str(error):
+                raise
+            if time.monotonic() >= deadline:
+                raise WarehouseBusy(_busy(_named_by(str(error)), wait)) from None
+        time.sleep(0.1)
+
+
+def _held_by(holder: Path) -> str:
+    try:
+        return holder.read_text() or "another process"
+    except FileNotFoundError:
+        return "another process"
+
+
+def _named_by(message: str) -> str:
+    """The process that DuckDB's own message names: `Conflicting lock is held in <program> (PID <n>)`."""
+    _, _, tail = message.partition("(PID ")
+    number = tail.partition(")")[0]
+    return f"process {number}" if number.isdigit() else "another process"
+
+
+def _busy(holder: str, wait: float) -> str:
+    return (
+        f"The warehouse is open in {holder} and did not come free within {wait:.0f} s: "
+        "wait for that run to end, or close that program; to look at the data, open data/published/warehouse.duckdb."
+    )
