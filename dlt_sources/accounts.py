@@ -64,7 +64,7 @@ def load(platforms: Sequence[Platform], folder: Path | None = None) -> list[Acco
     accounts, missing = [], []
     for platform in platforms:
         for name, values in sorted(sections.get(platform.name, {}).items()):
-            absent = [c.name for c in platform.credentials if c.required and not values.get(c.name)]
+            absent = [c.name for c in platform.credentials if c.lacking(values)]
             if absent:
                 missing.append(_missing(platform.name, name, absent))
                 continue

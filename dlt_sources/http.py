@@ -6,10 +6,12 @@ who sends asks the gate again before every call, so a write is never repeated be
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import requests
@@ -21,18 +23,73 @@ from dlt_sources.accounts import Account
 from dlt_sources.errors import Failure, PlatformError, RetryLater, SetAside, StopRun
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
+#: No page of any platform comes near this; more is a fault or an attack, and would fill the memory.
+MAX_BODY_BYTES = 64 * 2**20
 _TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 524})
-_RETRIES = Retry(
+
+
+class _Patience(Retry):
+    def parse_retry_after(self, retry_after: str) -> float:
+        """Read seconds with a fraction too ("2.0"), which urllib3 takes for an invalid header."""
+        try:
+            return min(max(0.0, float(retry_after)), self.retry_after_max)
+        except ValueError:
+            return super().parse_retry_after(retry_after)
+
+
+_RETRIES = _Patience(
     total=5,
     status_forcelist=_TRANSIENT,
     allowed_methods=None,  # reads only; some platforms read by POST (GraphQL, search)
     backoff_factor=0.5,
     backoff_jitter=0.5,
     backoff_max=30,
+    retry_after_max=120,
     respect_retry_after_header=True,
     raise_on_status=False,
 )
 _NO_RETRIES = Retry(total=0, raise_on_status=False)
+
+
+class BodyTooLarge(requests.RequestException):
+    """An answer of more than MAX_BODY_BYTES, unpacked."""
+
+
+class Answer(requests.Response):
+    """A response that reads no endless body and decodes JSON once, with orjson."""
+
+    def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
+        """Like requests, up to MAX_BODY_BYTES."""
+        size = 0
+        for chunk in super().iter_content(chunk_size, decode_unicode):
+            size += len(chunk)
+            if size > MAX_BODY_BYTES:
+                self.close()
+                raise BodyTooLarge(f"more than {MAX_BODY_BYTES} bytes")
+            yield chunk
+
+    def json(self, **_: Any) -> Any:
+        """Decode the body; orjson.JSONDecodeError (a ValueError) when it is no JSON."""
+        if "_decoded" not in self.__dict__:
+            self.__dict__["_decoded"] = _decode(self.content)
+        return self.__dict__["_decoded"]
+
+
+def _decode(content: bytes) -> Any:
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        # Half an emoji (a lone surrogate) is common in cut-off texts; it must not cost a whole page.
+        if rb"\ud" not in content.lower():
+            raise
+        return orjson.loads(json.dumps(json.loads(content), ensure_ascii=False).encode("utf-8", "replace"))
+
+
+class _Adapter(HTTPAdapter):
+    def build_response(self, *args: Any, **kwargs: Any) -> Answer:
+        answer = Answer()
+        answer.__dict__.update(super().build_response(*args, **kwargs).__dict__)
+        return answer
 
 
 class Session(requests.Session):
@@ -47,7 +104,7 @@ class Session(requests.Session):
         self.max_redirects = 3
         # A proxy or .netrc of the machine must not see or change platform traffic without being configured.
         self.trust_env = False
-        adapter = HTTPAdapter(max_retries=_RETRIES if retry else _NO_RETRIES, pool_maxsize=16)
+        adapter = _Adapter(max_retries=_RETRIES if retry else _NO_RETRIES, pool_maxsize=16)
         self.mount("http://", adapter)
         self.mount("https://", adapter)
 
@@ -57,7 +114,13 @@ class Session(requests.Session):
         return super().request(method, self.base_url + text if text.startswith("/") else text, *args, **kwargs)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Like requests, with time-outs always set (dlt's RESTClient sends prepared requests itself)."""
+        """Like requests, with time-outs always set (dlt's RESTClient sends prepared requests itself).
+
+        Refuses another host than the account's: a link or redirect in an answer must not carry the credentials away.
+        """
+        if _origin(str(request.url)) != _origin(self.base_url):
+            failure = Failure(self.account.platform, self.account.name, "link", None, "it leads to another host")
+            raise SetAside(failure, "It is not followed; check base_url.")
         if kwargs.get("timeout") is None:
             kwargs["timeout"] = (CONNECT_SECONDS, READ_SECONDS)
         return super().send(request, **kwargs)
@@ -88,16 +151,23 @@ class Session(requests.Session):
 def json_body(account: Account, object: str, response: requests.Response) -> Any:
     """Decode an answer that must be JSON; SetAside when it is HTML, cut off or anything else."""
     try:
-        return orjson.loads(response.content)
-    except orjson.JSONDecodeError:
+        return response.json()
+    except ValueError:
         kind = response.headers.get("Content-Type", "no content type").split(";")[0]
         failure = Failure(account.platform, account.name, object, response.status_code, f"not JSON but {kind}")
         raise SetAside(failure, "The page is left out; check base_url and any proxy in between.") from None
 
 
-def unreachable(account: Account, object: str, error: Exception) -> RetryLater:
-    """The error for a call that got no whole answer."""
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
+
+
+def unreachable(account: Account, object: str, error: Exception) -> PlatformError:
+    """The error for a call that got no whole answer, or one too large to read."""
     failure = Failure(account.platform, account.name, object, None, type(error).__name__)
+    if isinstance(error, BodyTooLarge):
+        return SetAside(failure, f"The page is left out: it holds {error}.")
     return RetryLater(failure, "It is tried again; check the network and base_url if it stays.")
 
 

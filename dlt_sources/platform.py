@@ -51,12 +51,21 @@ class Object:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """One key of an account's configuration; a secret belongs in secrets.toml, anything else in config.toml."""
+    """One key of an account's configuration; a secret belongs in secrets.toml, anything else in config.toml.
+
+    A required key may be left out when all keys named by `unless` are there.
+    """
 
     name: str
     description: str
     secret: bool = True
     required: bool = True
+    unless: tuple[str, ...] = ()
+
+    def lacking(self, values: Mapping[str, Any]) -> bool:
+        """True when an account with these values cannot do without this key."""
+        replaced = bool(self.unless) and all(values.get(name) for name in self.unless)
+        return self.required and not values.get(self.name) and not replaced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
