@@ -1,0 +1,64 @@
+"""Endpoints: the accounts that may send webhooks, each with its platform's webhook module."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlt_sources import accounts, registry
+from dlt_sources.accounts import Account
+from dlt_sources.errors import ConfigurationError
+from dlt_sources.platform import Delivery, Webhook
+from orchestration.landing.files import Landed
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One account as a sender of webhooks."""
+
+    account: Account
+    webhook: Webhook
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Every sender by (platform, account); `broken` are platforms whose configuration cannot be used as it is."""
+
+    by_name: Mapping[tuple[str, str], Endpoint]
+    broken: frozenset[str] = frozenset()
+
+    @classmethod
+    def load(cls, folder: Path) -> Endpoints:
+        """Read a home's accounts. One platform's broken configuration is logged and leaves the others working."""
+        found: dict[tuple[str, str], Endpoint] = {}
+        broken = set()
+        for platform in registry.all_platforms():
+            if not platform.has("webhook"):
+                continue
+            try:
+                configured = accounts.load([platform], folder)
+            except ConfigurationError as error:
+                _log.error("Webhooks of %s wait until its configuration is mended: %s", platform.name, error)
+                broken.add(platform.name)
+                continue
+            for account in configured:
+                found[account.platform, account.name] = Endpoint(account, platform.webhook)
+        return cls(found, frozenset(broken))
+
+    def get(self, platform: str, account: str) -> Endpoint | None:
+        """The sender of that name, if it is configured."""
+        return self.by_name.get((platform, account))
+
+    def parse(self, landed: Landed) -> Delivery:
+        """Read the acts out of a landed request; ConfigurationError when its account is configured no more."""
+        endpoint = self.get(landed.platform, landed.account)
+        if endpoint is None:
+            raise ConfigurationError(
+                f"A webhook of {landed.platform} ({landed.account}) waits, but that account is not configured: "
+                f"write its section [sources.{landed.platform}.{landed.account}] again until it has been settled."
+            )
+        return endpoint.webhook.parse(landed.request(), endpoint.account)

@@ -1,0 +1,260 @@
+"""Landing files: webhook requests as received, one JSON line each, in files that walk from folder to folder.
+
+    landing/<lane>/writing/             a file being written; nobody has been promised anything
+    landing/<lane>/ready/               durable and acknowledged
+    landing/<lane>/claimed/<worker>/    a worker holds it (see claims.py)
+    landing/<lane>/settled/             its effects are committed
+    landing/<lane>/loaded/              its rows are in the warehouse
+    landing/archive/<lane>/<day>.jsonl.gz
+
+A file only ever moves forward, by rename. So whoever looks at `ready`, then at `claimed`, then at the ledger cannot
+miss a request that was acknowledged before he began.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+from uuid import UUID
+
+import orjson
+
+from dlt_sources.errors import AudiencesError
+from dlt_sources.platform import LANES, Lane, WebhookRequest
+
+Stage = Literal["ready", "claimed", "settled", "loaded"]
+STAGES: tuple[Stage, ...] = ("ready", "claimed", "settled", "loaded")
+SUFFIX = ".jsonl"
+#: A file holds at most about this much, so that who reads it needs bounded memory.
+_FILE_BYTES = 8 * 1024 * 1024
+#: A file left in `writing` this long belongs to a receiver that died; its senders were never acknowledged.
+_ABANDONED_SECONDS = 3600.0
+
+
+class DamagedFileError(AudiencesError):
+    """A landing file that holds something we did not write."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """One webhook request as received; `id` sorts by time of receipt."""
+
+    id: str
+    received_at: datetime
+    platform: str
+    account: str
+    lane: Lane
+    topic: str
+    delivery_id: str
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+    def request(self) -> WebhookRequest:
+        """The request as the platform's webhook module reads it."""
+        return WebhookRequest(
+            method=self.method, url=self.url, headers=self.headers, body=self.body, received_at=self.received_at
+        )
+
+    def line(self) -> bytes:
+        """The request as one line of a landing file."""
+        document = {
+            "id": self.id,
+            "received_at": self.received_at.isoformat(),
+            "platform": self.platform,
+            "account": self.account,
+            "lane": self.lane,
+            "topic": self.topic,
+            "delivery_id": self.delivery_id,
+            "method": self.method,
+            "url": self.url,
+            "headers": dict(self.headers),
+            "body": base64.b64encode(self.body).decode("ascii"),
+        }
+        return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
+
+    @classmethod
+    def of(cls, line: bytes) -> Landed:
+        """Read a line back; ValueError, KeyError or TypeError when it is not one of ours."""
+        document = orjson.loads(line)
+        received = datetime.fromisoformat(document.pop("received_at"))
+        body = base64.b64decode(document.pop("body"), validate=True)
+        return cls(received_at=received, body=body, **document)
+
+
+@dataclass(frozen=True, slots=True)
+class StageCount:
+    """How many files wait at a stage of a lane, and for how many seconds the oldest has."""
+
+    lane: Lane
+    stage: Stage
+    files: int
+    oldest_seconds: float
+
+
+def new_id() -> str:
+    """A UUID of version 7: 48 bits of milliseconds, 12 of their fractions, the rest random."""
+    now = time.time_ns()
+    milliseconds, rest = divmod(now, 1_000_000)
+    fraction = rest * 4096 // 1_000_000
+    return str(UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | secrets.randbits(62)))
+
+
+class Landing:
+    """The landing zone of one installation."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def create(self) -> None:
+        """Make the folders, durably; harmless when they exist."""
+        for lane in LANES:
+            for name in ("writing", *STAGES):
+                (self.folder / lane / name).mkdir(parents=True, exist_ok=True)
+            _sync_folder(self.folder / lane)
+        (self.folder / "archive").mkdir(exist_ok=True)
+        _sync_folder(self.folder)
+        _sync_folder(self.folder.parent)
+
+    def path(self, lane: Lane, stage: Stage) -> Path:
+        """The folder of a stage."""
+        return self.folder / lane / stage
+
+    def write(self, lane: Lane, lines: Sequence[bytes]) -> list[Path]:
+        """Make the lines durable in `ready/`; OSError, and nothing promised, when the disk does not take them.
+
+        After an error some of the lines may be in `ready/` all the same: their senders will send them again, and a
+        repeat is harmless.
+        """
+        return [self._write_file(lane, part) for part in _parts(lines)]
+
+    def move(self, path: Path, lane: Lane, stage: Stage) -> Path | None:
+        """Move a file on; None when somebody else has already."""
+        target = self.path(lane, stage) / path.name
+        try:
+            path.rename(target)
+        except FileNotFoundError:
+            return None
+        return target
+
+    def waiting(self, lane: Lane, stage: Stage) -> list[Path]:
+        """The files at a stage, oldest first; FileNotFoundError when the landing zone is not there."""
+        if stage != "claimed":
+            return _files(self.path(lane, stage))
+        found: list[Path] = []
+        with os.scandir(self.path(lane, stage)) as workers:
+            names = [worker.path for worker in workers if worker.is_dir()]
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # a worker that has just gone leaves an empty folder
+                found += _files(Path(name))
+        return sorted(found, key=lambda path: path.name)
+
+    def pending(self, lane: Lane) -> Iterator[Path]:
+        """The files whose effects may not be in the ledger yet, in flow order: `ready` first, then `claimed`.
+
+        A path may be gone when it is opened: then it has moved on, to where the reader looks next.
+        """
+        yield from self.waiting(lane, "ready")
+        yield from self.waiting(lane, "claimed")
+
+    def count(self, lane: Lane, stage: Stage) -> int:
+        """How many files are at a stage; 0 when the landing zone is not there yet."""
+        try:
+            return len(self.waiting(lane, stage))
+        except FileNotFoundError:
+            return 0
+
+    def counts(self) -> list[StageCount]:
+        """Files and oldest age of every lane and stage."""
+        now = time.time()
+        result = []
+        for lane in LANES:
+            for stage in STAGES:
+                files = self.waiting(lane, stage) if self.path(lane, stage).exists() else []
+                oldest = max(0.0, now - _received(files[0])) if files else 0.0
+                result.append(StageCount(lane, stage, len(files), oldest))
+        return result
+
+    def sweep(self) -> None:
+        """Drop half-written files of receivers that died; nobody was acknowledged for them."""
+        for lane in LANES:
+            for path in _files(self.folder / lane / "writing"):
+                with contextlib.suppress(FileNotFoundError):
+                    if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+                        path.unlink()
+
+    def _write_file(self, lane: Lane, lines: Sequence[bytes]) -> Path:
+        name = f"{new_id()}{SUFFIX}"
+        draft, target = self.folder / lane / "writing" / name, self.path(lane, "ready") / name
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.rename(target)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+        _sync_folder(target.parent)
+        return target
+
+
+def read(path: Path) -> Iterator[Landed]:
+    """The requests of a landing file; FileNotFoundError when it has moved on, DamagedFileError when it is not ours."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                landed = Landed.of(line)
+            except (ValueError, KeyError, TypeError, AttributeError, binascii.Error) as error:
+                raise DamagedFileError(
+                    f"Landing file {path.name}, line {number}, cannot be read ({type(error).__name__}): "
+                    "restore it from a copy of the disk, or look at it and take it out of the landing zone."
+                ) from None
+            yield landed
+
+
+def _parts(lines: Sequence[bytes]) -> Iterator[list[bytes]]:
+    part: list[bytes] = []
+    size = 0
+    for line in lines:
+        if part and size + len(line) > _FILE_BYTES:
+            yield part
+            part, size = [], 0
+        part.append(line)
+        size += len(line)
+    if part:
+        yield part
+
+
+def _files(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        return [folder / name for name in sorted(entry.name for entry in entries if entry.name.endswith(SUFFIX))]
+
+
+def _received(path: Path) -> float:
+    """Seconds since 1970 that a file's name carries."""
+    return (UUID(path.name.removesuffix(SUFFIX)).int >> 80) / 1000
+
+
+def utc_now() -> datetime:
+    """The time that stamps landed requests."""
+    return datetime.now(UTC)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,89 @@
+"""Refused webhook requests: one redacted line each, bounded, so that a flood of forgeries cannot fill the disk.
+
+A line holds time, platform, account, reason, status, sizes and a hash of the body under a key that lives as long as
+the process: enough to see repeats and a misconfigured secret, nothing about a person. Beyond so many lines a minute
+only counts are written, so the numbers in the files are always complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import secrets
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+
+_log = logging.getLogger(__name__)
+_LINES_A_MINUTE = 60
+_NAME = re.compile(r"[a-z0-9_-]{1,40}", re.IGNORECASE)
+
+
+class Rejections:
+    """The counter of refused requests and their redacted lines."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.counts: Counter[tuple[str, str, str]] = Counter()
+        self._key = secrets.token_bytes(32)
+        self._unwritten: Counter[tuple[str, str, str, int]] = Counter()
+        self._minute = 0
+        self._lines = 0
+
+    def refuse(self, platform: str, account: str, reason: str, status: int, body: bytes, announced: str) -> None:
+        """Count a refusal and write its line; `announced` is the Content-Length as the sender gave it."""
+        platform, account = _name(platform), _name(account)
+        self.counts[platform, account, reason] += 1
+        minute = int(time.time() // 60)
+        if minute != self._minute:
+            self.flush()
+            self._minute, self._lines = minute, 0
+        if self._lines >= _LINES_A_MINUTE:
+            self._unwritten[platform, account, reason, status] += 1
+            return
+        self._lines += 1
+        self._write(
+            {
+                "at": datetime.now(UTC).isoformat(),
+                "platform": platform,
+                "account": account,
+                "reason": reason,
+                "status": status,
+                "count": 1,
+                "announced_bytes": int(announced) if announced.isdecimal() else None,
+                "read_bytes": len(body),
+                "body_hash": hashlib.blake2b(body, key=self._key, digest_size=16).hexdigest() if body else None,
+            }
+        )
+
+    def flush(self) -> None:
+        """Write the counts of refusals that got no line of their own."""
+        for (platform, account, reason, status), count in self._unwritten.items():
+            self._write(
+                {
+                    "at": datetime.now(UTC).isoformat(),
+                    "platform": platform,
+                    "account": account,
+                    "reason": reason,
+                    "status": status,
+                    "count": count,
+                }
+            )
+        self._unwritten.clear()
+
+    def _write(self, line: dict[str, object]) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with (self.folder / f"{datetime.now(UTC):%Y-%m-%d}.jsonl").open("ab") as file:
+                file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE))
+        except OSError as error:
+            _log.warning("A refused request could not be noted: %s", error.strerror)
+
+
+def _name(text: str) -> str:
+    """A name out of a URL that may be anything: kept only when it looks like one of ours."""
+    return text if _NAME.fullmatch(text) else "?"
