@@ -181,3 +181,7 @@ def main() -> None:
             raise
         typer.echo(f"audiences: unexpected {type(error).__name__}; run again with --debug to see where.", err=True)
         sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -126,9 +126,7 @@ def load_landing(context: AssetExecutionContext, house: House) -> Iterator[Mater
     rows = sum(loaded.values())
     stations.report(
         home,
-        Station(
-            name="load webhooks", rows_in=rows, quarantined=0, rows_out=rows, seconds=time.monotonic() - started
-        ),
+        Station(name="load webhooks", rows_in=rows, quarantined=0, rows_out=rows, seconds=time.monotonic() - started),
     )
 
 

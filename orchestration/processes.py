@@ -29,7 +29,9 @@ class Children:
         self.logs.mkdir(parents=True, exist_ok=True)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def start(self, name: str, command: Sequence[str]) -> None:
@@ -57,7 +59,9 @@ class Children:
                 break
             time.sleep(0.05)
         tail = (self.logs / f"{name}.log").read_text(errors="replace").strip().splitlines()[-5:]
-        raise AudiencesError(f"{name} did not start; the end of its log ({self.logs.name}/{name}.log):\n" + "\n".join(tail))
+        raise AudiencesError(
+            f"{name} did not start; the end of its log ({self.logs.name}/{name}.log):\n" + "\n".join(tail)
+        )
 
     def ended(self) -> str | None:
         """The name of a child that ended by itself, if any."""

@@ -58,5 +58,3 @@ def _failure(event: Any) -> str:
         error = error.cause
     text = error.message.strip() if error is not None else "failed"
     return f"{event.step_key}: {text}"
-
-

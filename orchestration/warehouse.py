@@ -37,7 +37,7 @@ _OWN_TABLES = {
 }
 
 
-class WarehouseBusy(AudiencesError):
+class WarehouseBusyError(AudiencesError):
     """Another process has the warehouse open; the text names it as far as it is known."""
 
 
@@ -53,25 +53,32 @@ class Contact(Protocol):
     """One attempt to pull an object of an account; an empty `error` means that the source answered."""
 
     @property
-    def platform(self) -> str: ...
+    def platform(self) -> str:
+        """The platform's name."""
+
     @property
-    def account(self) -> str: ...
+    def account(self) -> str:
+        """The account's name."""
+
     @property
-    def object(self) -> str: ...
+    def object(self) -> str:
+        """The object's name."""
+
     @property
-    def error(self) -> str: ...
+    def error(self) -> str:
+        """Why the source did not answer, or nothing."""
 
 
 @contextmanager
 def opened(home: Home, *, read_only: bool = False, wait: float = 60.0) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the warehouse alone among processes; WarehouseBusy after `wait` seconds. Its session speaks UTC."""
+    """Open the warehouse alone among processes; WarehouseBusyError after `wait` seconds. Its session speaks UTC."""
     home.data.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + wait
     lock, holder = FileLock(home.data / "warehouse.lock"), home.data / "warehouse.holder"
     try:
         lock.acquire(timeout=wait)
     except Timeout:
-        raise WarehouseBusy(_busy(_held_by(holder), wait)) from None
+        raise WarehouseBusyError(_busy(_held_by(holder), wait)) from None
     try:
         holder.write_text(f"process {os.getpid()} ({Path(sys.argv[0]).name})")
         connection = _connect(home.warehouse, read_only=read_only, deadline=deadline, wait=wait)
@@ -163,7 +170,7 @@ def _connect(path: Path, *, read_only: bool, deadline: float, wait: float) -> du
             if "lock on file" not in str(error):
                 raise
             if time.monotonic() >= deadline:
-                raise WarehouseBusy(_busy(_named_by(str(error)), wait)) from None
+                raise WarehouseBusyError(_busy(_named_by(str(error)), wait)) from None
         time.sleep(0.1)
 
 

@@ -1,0 +1,87 @@
+"""The two boundaries as asset checks: raw → staging at the op that pulled, audiences → destinations at the op that pushes.
+
+A failed check blocks additions only: the plan's guards read `quality.check_results`; nothing downstream is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import duckdb
+from dagster import AssetCheckResult, AssetCheckSeverity, AssetKey, MetadataValue
+
+from dlt_sources.platform import Platform
+from expectations.validation import CheckResult, record, validate_audiences, validate_raw
+from orchestration import warehouse
+from orchestration.activation.catalogue import Audience, Catalogue, entry
+from orchestration.activation.state import State
+from orchestration.console import markdown_table
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What Great Expectations says of one subject."""
+
+    results: Sequence[CheckResult]
+
+    @property
+    def passed(self) -> bool:
+        """True when every expectation held."""
+        return all(result.success for result in self.results)
+
+    def as_check(self, name: str, asset_key: AssetKey) -> AssetCheckResult:
+        """The verdict as an asset check with a table of its expectations and redacted samples of failing rows."""
+        rows = [
+            (
+                "passed" if result.success else "FAILED",
+                result.description,
+                result.evaluated,
+                result.unexpected,
+                result.error or ", ".join(result.sample),
+            )
+            for result in self.results
+        ]
+        columns = ["verdict", "expectation", "evaluated", "unexpected", "sample"]
+        return AssetCheckResult(
+            check_name=name,
+            asset_key=asset_key,
+            passed=self.passed,
+            severity=AssetCheckSeverity.ERROR,
+            metadata={
+                "expectations": MetadataValue.md(markdown_table(columns, rows)),
+                "unexpected rows": sum(result.unexpected for result in self.results),
+            },
+        )
+
+
+def check_raw(connection: duckdb.DuckDBPyConnection, state: State, platform: Platform) -> dict[str, Verdict]:
+    """Judge what this pull brought, per object, and keep the results for the build that follows."""
+    results = validate_raw(connection, [platform])
+    record(connection, warehouse.next_build_id(state, connection), results)
+    return {
+        obj.name: Verdict([result for result in results if result.subject == f"{platform.name}.{obj.name}"])
+        for obj in platform.objects
+    }
+
+
+def check_audience(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, audience: Audience) -> Verdict:
+    """Judge one audience of this build before it may leave, and keep the results."""
+    results = validate_audiences(connection, [entry(audience)])
+    record(connection, catalogue.build_id, results)
+    return Verdict(results)
+
+
+def record_tests(connection: duckdb.DuckDBPyConnection, build_id: int, failed: Sequence[str]) -> None:
+    """Keep the dbt data tests of this build that did not pass, so that the guards see them."""
+    results = [
+        CheckResult(
+            boundary="model",
+            subject=name,
+            check_name="dbt_test",
+            description="A dbt data test says the model is not well formed.",
+            success=False,
+        )
+        for name in failed
+    ]
+    record(connection, build_id, results)
