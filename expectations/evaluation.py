@@ -1,0 +1,143 @@
+"""Evaluation: turns suites into check results, whatever state the tables are in."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from expectations.suites import Boundary, Suite
+from expectations.vocabulary import Expectation
+
+#: References kept per failed check.
+SAMPLE = 5
+_ERROR = re.compile(r"\b([A-Z][A-Za-z ]+ Error): ([^\n]+)")
+#: Complaints about the shape of tables name columns; all other complaints may quote values.
+_STRUCTURAL = ("Binder Error", "Catalog Error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """How one expectation ended for one table.
+
+    `evaluated` counts rows, `unexpected` rows or, for expectations about columns, columns. `sample` holds redacted
+    references: `platform:object:<first 12 digits of the payload hash>`, person ids or column names. `error` says why
+    an expectation could not be evaluated. `seconds` is an equal share of the suite's time.
+    """
+
+    boundary: Boundary
+    subject: str
+    check_name: str
+    description: str
+    success: bool
+    evaluated: int = 0
+    unexpected: int = 0
+    sample: tuple[str, ...] = ()
+    error: str = ""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """The rows of a suite's table that are judged, as a query; `judged` names the expectations that apply to it."""
+
+    suite: Suite
+    query: str
+    evaluated: int
+    judged: tuple[Expectation, ...]
+    error: str = ""
+
+
+def evaluate(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> list[CheckResult]:
+    """Evaluate every suite; what cannot be evaluated is a failed check with its reason, never an exception."""
+    batches = [_batch(connection, suite) for suite in suites]
+    if not any(batch.judged for batch in batches):
+        return [result for batch in batches for result in _results(connection, batch, {}, 0.0)]
+
+    from expectations import engine
+
+    results: list[CheckResult] = []
+    with engine.data_source(connection) as source:
+        for batch in batches:
+            started = time.perf_counter()
+            counts: Mapping[str, int | Exception] = {}
+            if batch.judged:
+                try:
+                    counts = engine.count_unexpected(source, batch.suite.name, batch.query, batch.judged)
+                except Exception as failure:
+                    counts = {expectation.name: failure for expectation in batch.judged}
+            share = (time.perf_counter() - started) / len(batch.suite.expectations)
+            results += _results(connection, batch, counts, share)
+    return results
+
+
+def _batch(connection: duckdb.DuckDBPyConnection, suite: Suite) -> _Batch:
+    """Find and count the rows to judge; a condition on rows that fails leaves only the columns to judge."""
+    table, found, evaluated, error = f'"{suite.schema}"."{suite.table}"', {"nothing"}, 0, ""
+    query = "select null as nothing where false"
+    exists = connection.execute(
+        "select 1 from information_schema.tables where table_schema = ? and table_name = ?", [suite.schema, suite.table]
+    ).fetchone()
+    if exists:
+        found.add("table")
+        query = f"select * from {table} where {suite.rows}"
+        try:
+            evaluated = _first(connection, f"select count(*) from ({query})")
+        except duckdb.Error as failure:
+            query, error = f"select * from {table}", _message(failure)
+    if evaluated:
+        found.add("rows")
+    judged = tuple(expectation for expectation in suite.expectations if expectation.needs in found)
+    return _Batch(suite, query, evaluated, judged, error)
+
+
+def _results(
+    connection: duckdb.DuckDBPyConnection, batch: _Batch, counts: Mapping[str, int | Exception], seconds: float
+) -> Iterator[CheckResult]:
+    for expectation in batch.suite.expectations:
+        count = counts.get(expectation.name, 0)
+        judged = expectation.name in counts
+        error = _message(count) if isinstance(count, Exception) else "" if judged else batch.error
+        unexpected = count if isinstance(count, int) else 0
+        yield CheckResult(
+            boundary=batch.suite.boundary,
+            subject=batch.suite.subject,
+            check_name=expectation.name,
+            description=expectation.description,
+            success=not (unexpected or error),
+            evaluated=batch.evaluated if judged else 0,
+            unexpected=unexpected,
+            sample=_sample(connection, batch, expectation) if unexpected else (),
+            error=error,
+            seconds=seconds,
+        )
+
+
+def _sample(connection: duckdb.DuckDBPyConnection, batch: _Batch, expectation: Expectation) -> tuple[str, ...]:
+    """The first references in their own order, so that the same rows give the same sample."""
+    query = expectation.query.format(batch=f"({batch.query})")
+    rows = connection.execute(f"select distinct reference from ({query}) order by reference limit {SAMPLE}").fetchall()
+    return tuple(_named(batch.suite, reference) for (reference,) in rows)
+
+
+def _named(suite: Suite, reference: str) -> str:
+    """A raw version is named after its table; a person or a column already says what it is."""
+    if suite.boundary == "audience" or reference.startswith("column "):
+        return reference
+    return f"{suite.subject.replace('.', ':')}:{reference}"
+
+
+def _message(failure: Exception) -> str:
+    found = _ERROR.search(str(failure))
+    if found and found[1] in _STRUCTURAL:
+        return found[0]
+    kind = found[1] if found else type(failure).__name__
+    return f"{kind} stopped this check; its text is withheld because it may quote a value."
+
+
+def _first(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
