@@ -176,7 +176,8 @@ outcomes = Table(
     Column("detail", Text, nullable=False, default=""),
     Column("changed_at", Utc, nullable=False),
 )
-#: Calls the speed lane owes: removals and withdrawals, one row per call target. state: due | done | dead.
+#: Calls the speed lane owes: one row per call target. operation: remove | suppress | identify (look up the e-mail and
+#: phone behind a record); reason: the kind of the ledger row; state: due | done | dead.
 #: `identifier` is the plain e-mail or phone while the call needs it, emptied when the row is done.
 outbox = Table(
     "outbox",
@@ -184,6 +185,7 @@ outbox = Table(
     Column("outbox_id", String(64), primary_key=True),
     Column("ledger_id", String(64), nullable=False, index=True),
     Column("operation", String(20), nullable=False),
+    Column("reason", String(40), nullable=False),
     Column("platform", String(40), nullable=False),
     Column("account", String(80), nullable=False),
     Column("channel", String(20), nullable=False),

@@ -53,12 +53,20 @@ class Endpoints:
         """The sender of that name, if it is configured."""
         return self.by_name.get((platform, account))
 
+    def account(self, landed: Landed) -> Account:
+        """The account a landed request came from; ConfigurationError when it is configured no more."""
+        return self._of(landed).account
+
     def parse(self, landed: Landed) -> Delivery:
         """Read the acts out of a landed request; ConfigurationError when its account is configured no more."""
+        endpoint = self._of(landed)
+        return endpoint.webhook.parse(landed.request(), endpoint.account)
+
+    def _of(self, landed: Landed) -> Endpoint:
         endpoint = self.get(landed.platform, landed.account)
         if endpoint is None:
             raise ConfigurationError(
                 f"A webhook of {landed.platform} ({landed.account}) waits, but that account is not configured: "
                 f"write its section [sources.{landed.platform}.{landed.account}] again until it has been settled."
             )
-        return endpoint.webhook.parse(landed.request(), endpoint.account)
+        return endpoint

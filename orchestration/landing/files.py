@@ -121,10 +121,10 @@ class Landing:
         for lane in LANES:
             for name in ("writing", *STAGES):
                 (self.folder / lane / name).mkdir(parents=True, exist_ok=True)
-            _sync_folder(self.folder / lane)
+            sync_folder(self.folder / lane)
         (self.folder / "archive").mkdir(exist_ok=True)
-        _sync_folder(self.folder)
-        _sync_folder(self.folder.parent)
+        sync_folder(self.folder)
+        sync_folder(self.folder.parent)
 
     def path(self, lane: Lane, stage: Stage) -> Path:
         """The folder of a stage."""
@@ -181,7 +181,7 @@ class Landing:
         for lane in LANES:
             for stage in STAGES:
                 files = self.waiting(lane, stage) if self.path(lane, stage).exists() else []
-                oldest = max(0.0, now - _received(files[0])) if files else 0.0
+                oldest = max(0.0, now - written_at(files[0])) if files else 0.0
                 result.append(StageCount(lane, stage, len(files), oldest))
         return result
 
@@ -206,7 +206,7 @@ class Landing:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         return target
 
 
@@ -242,8 +242,8 @@ def _files(folder: Path) -> list[Path]:
         return [folder / name for name in sorted(entry.name for entry in entries if entry.name.endswith(SUFFIX))]
 
 
-def _received(path: Path) -> float:
-    """Seconds since 1970 that a file's name carries."""
+def written_at(path: Path) -> float:
+    """Seconds since 1970 at which a landing file was begun; its name carries them."""
     return (UUID(path.name.removesuffix(SUFFIX)).int >> 80) / 1000
 
 
@@ -252,7 +252,8 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make renames inside `folder` survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("outbox_id", sa.String(length=64), nullable=False),
         sa.Column("ledger_id", sa.String(length=64), nullable=False),
         sa.Column("operation", sa.String(length=20), nullable=False),
+        sa.Column("reason", sa.String(length=40), nullable=False),
         sa.Column("platform", sa.String(length=40), nullable=False),
         sa.Column("account", sa.String(length=80), nullable=False),
         sa.Column("channel", sa.String(length=20), nullable=False),

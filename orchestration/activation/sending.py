@@ -1,0 +1,199 @@
+"""Sending what the outbox owes: one queue per destination account and operation, each with a thread of its own.
+
+A queue that fails waits by itself: no destination delays another, and within one a bad row delays nobody but itself.
+Nothing is given up because a destination is sick; only a row that the destination calls faulty again and again is, and
+then with an alarm in the log.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from sqlalchemy import Row as SqlRow
+
+from dlt_sources.errors import AudiencesError, NotOffered, RetryLater, SetAside, StopRun
+from dlt_sources.platform import Destination, Identifier, IdentifierKind, Operation, Outcome, Row
+from orchestration.activation.catalogue import target
+from orchestration.activation.keys import keyed_hash, suppression_keys
+from orchestration.activation.ledger import resolve, stored_row
+from orchestration.activation.outbox import BACKOFF, SLOW, Outbox
+from orchestration.activation.owing import Owing
+
+_log = logging.getLogger(__name__)
+
+#: A queue whose calls get no answer pauses no longer than this before it asks again.
+_LONGEST_PAUSE = 30.0
+_PICKED = 1000
+
+
+class Sender:
+    """Delivers due calls concurrently; `woken` is set whenever there may be more to do."""
+
+    def __init__(self, owing: Owing, woken: threading.Event | None = None) -> None:
+        self.owing = owing
+        self.outbox = Outbox(owing.state)
+        self.woken = woken or threading.Event()
+        self._threads = ThreadPoolExecutor(16, thread_name_prefix="remove")
+        self._running: dict[tuple[str, str], Future[None]] = {}
+        self._paused: dict[tuple[str, str], datetime] = {}
+        self._failures: dict[tuple[str, str], int] = defaultdict(int)
+        self._stopping = False
+        self._calls: Mapping[str, Callable[[Destination, Sequence[SqlRow[Any]]], Sequence[Outcome]]] = {
+            "remove": self._remove,
+            "suppress": self._suppress,
+            "identify": self._identify,
+        }
+
+    def dispatch(self) -> None:
+        """Start a thread for every queue with due calls that has none and is not pausing; returns at once."""
+        now = datetime.now(UTC)
+        for queue in self.outbox.queues(now):
+            running = self._running.get(queue)
+            if (running is None or running.done()) and self._paused.get(queue, now) <= now:
+                self._running[queue] = self._threads.submit(self._guarded, queue)
+
+    def idle(self) -> bool:
+        """True when no call is under way."""
+        return all(future.done() for future in self._running.values())
+
+    def wait_seconds(self, most: float) -> float:
+        """How long until some queue has something to do, if that is sooner than `most` seconds."""
+        first = self.outbox.next_due()
+        until = (first - datetime.now(UTC)).total_seconds() if first else most
+        # What is due already belongs to a queue that runs, and will wake us, or that pauses.
+        return min(most, until) if until > 0 else most
+
+    def close(self, seconds: float = 5.0) -> None:
+        """Start nothing more and wait for calls under way; what they do not finish is owed still."""
+        self._stopping = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        wait(self._running.values(), timeout=seconds)
+
+    def _guarded(self, queue: tuple[str, str]) -> None:
+        try:
+            self._drain(queue)
+        except Exception:
+            _log.exception("Calls to %s (%s) stopped; they are tried again.", *queue)
+            self._pause(queue, _LONGEST_PAUSE)
+        finally:
+            self.woken.set()
+
+    def _drain(self, queue: tuple[str, str]) -> None:
+        key, operation = queue
+        self._paused.pop(queue, None)
+        while not self._stopping:
+            due = self.outbox.due(key, operation, datetime.now(UTC), _PICKED)
+            if not due:
+                return
+            try:
+                destination = self.owing.destinations.open(key)
+            except AudiencesError as error:
+                self.outbox.later(due, str(error), SLOW)
+                return
+            groups: dict[tuple[str, str], list[SqlRow[Any]]] = defaultdict(list)
+            for row in due:
+                groups[row.channel, row.target].append(row)
+            size = destination.batch_size.get(cast("Operation", operation), 1)
+            for group in groups.values():
+                for start in range(0, len(group), size):
+                    self._attempt(queue, destination, group[start : start + size])
+                    if self._stopping or queue in self._paused:
+                        return
+
+    def _attempt(self, queue: tuple[str, str], destination: Destination, rows: list[SqlRow[Any]]) -> None:
+        """Make one call and write down how it ended."""
+        try:
+            outcomes = self._calls[queue[1]](destination, rows)
+        except RetryLater as error:
+            self._failures[queue] += 1
+            pause = error.retry_after or min(_LONGEST_PAUSE, BACKOFF[min(self._failures[queue], len(BACKOFF)) - 1])
+            self.outbox.later(rows, str(error), at_least=error.retry_after or 0.0, counts=not error.throttled)
+            self._pause(queue, pause)
+            return
+        except SetAside as error:
+            if len(rows) > 1:  # one bad row: halve until it is alone
+                middle = len(rows) // 2
+                self._attempt(queue, destination, rows[:middle])
+                self._attempt(queue, destination, rows[middle:])
+                return
+            self.outbox.faulty(rows, str(error))
+            return
+        except NotOffered as error:
+            self.outbox.dead(rows, str(error))
+            return
+        except StopRun as error:
+            _log.error("%s Removals there wait for it.", error)
+            self.outbox.later(rows, str(error), SLOW)
+            if error.failure.status in (401, 403):  # anything else may concern one list or one record
+                self._pause(queue, SLOW[0])
+            return
+        except Exception as error:
+            _log.exception("A call to %s (%s) broke; it is tried again.", *queue)
+            self.outbox.later(rows, type(error).__name__)
+            return
+        self._failures[queue] = 0
+        self._settle(rows, outcomes)
+
+    def _remove(self, destination: Destination, rows: Sequence[SqlRow[Any]]) -> Sequence[Outcome]:
+        sent = [Row(row_id=row.outbox_id, record_id=row.record_id) for row in rows]
+        return destination.remove(target(rows[0].target), sent)
+
+    def _suppress(self, destination: Destination, rows: Sequence[SqlRow[Any]]) -> Sequence[Outcome]:
+        """Write withdrawals, on every record that holds the identifier where the destination can look them up."""
+        named = {row.outbox_id: Identifier(cast("IdentifierKind", row.identifier_kind), row.identifier) for row in rows}
+        found: Mapping[Identifier, Sequence[str]] = {}
+        if destination.offers("find"):
+            found = destination.find(list(dict.fromkeys(named.values())))
+        sent: list[Row] = []
+        origin: dict[str, str] = {}
+        for outbox_id, identifier in named.items():
+            for number, record_id in enumerate(found.get(identifier, ()) or (None,)):
+                row_id = f"{outbox_id}.{number}"
+                origin[row_id] = outbox_id
+                sent.append(Row(row_id=row_id, record_id=record_id, identifier=identifier))
+        size = destination.batch_size.get("suppress", 1)
+        worst: dict[str, Outcome] = {}
+        for start in range(0, len(sent), size):
+            for outcome in destination.suppress(rows[0].channel, sent[start : start + size]):
+                outbox_id = origin[outcome.row_id]
+                if outbox_id not in worst or worst[outbox_id].status == "accepted":
+                    worst[outbox_id] = replace(outcome, row_id=outbox_id)
+        return list(worst.values())
+
+    def _identify(self, destination: Destination, rows: Sequence[SqlRow[Any]]) -> Sequence[Outcome]:
+        """Look up whose records they are; what a platform no longer knows stays blocked by its record id alone."""
+        found = destination.identify([row.record_id for row in rows])
+        state = self.outbox.state
+        for row in rows:
+            identifiers = found.get(row.record_id, ())
+            keys = [key for one in identifiers for key in suppression_keys(one, f"{row.platform}:{row.account}")]
+            resolve(state, row.ledger_id, [keyed_hash(state.key, key) for key in keys])
+            if known := stored_row(state, row.ledger_id):
+                self.owing.owe_again(known, identifiers)
+        self.woken.set()
+        return [Outcome(row_id=row.outbox_id, status="accepted") for row in rows]
+
+    def _settle(self, rows: Sequence[SqlRow[Any]], outcomes: Sequence[Outcome]) -> None:
+        by_id = {outcome.row_id: outcome for outcome in outcomes}
+        done = []
+        for row in rows:
+            outcome = by_id.get(row.outbox_id)
+            if outcome is None:
+                self.outbox.later([row], "the answer does not mention it")
+            elif outcome.status == "accepted":
+                done.append(row)
+            elif outcome.status == "failed":
+                self.outbox.later([row], f"{outcome.code} {outcome.detail}".strip())
+            else:
+                self.outbox.faulty([row], f"{outcome.code} {outcome.detail}".strip())
+        self.outbox.done(done)
+
+    def _pause(self, queue: tuple[str, str], seconds: float) -> None:
+        self._paused[queue] = datetime.now(UTC) + timedelta(seconds=seconds)
