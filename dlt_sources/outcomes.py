@@ -1,0 +1,50 @@
+"""How the rows of a destination's call ended, said without personal data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from dlt_sources.errors import RetryLater, SetAside, StopRun
+from dlt_sources.platform import Outcome, Row
+
+_PERSONAL = re.compile(r"\S*@\S*|\+?\d[\d\s().-]{5,}\d")
+
+
+def accepted(rows: Iterable[Row], code: str = "") -> list[Outcome]:
+    """All rows arrived."""
+    return [Outcome(row_id=row.row_id, status="accepted", code=code) for row in rows]
+
+
+def failed(row: Row, code: str, detail: str = "") -> Outcome:
+    """The row may go through later."""
+    return Outcome(row_id=row.row_id, status="failed", code=code, detail=redacted(detail))
+
+
+def dead(row: Row, code: str, detail: str = "") -> Outcome:
+    """The row itself is at fault."""
+    return Outcome(row_id=row.row_id, status="dead", code=code, detail=redacted(detail))
+
+
+def redacted(text: Any) -> str:
+    """A platform's text without e-mails and long numbers, at most 200 characters of it."""
+    return _PERSONAL.sub("…", str(text or ""))[:200]
+
+
+def one_by_one(rows: Sequence[Row], call: Callable[[Row], Outcome]) -> list[Outcome]:
+    """Call for each row by itself, where the platform takes no batch.
+
+    Raises only before anything was done; later rows of a call that breaks off are `failed`.
+    """
+    outcomes: list[Outcome] = []
+    for position, row in enumerate(rows):
+        try:
+            outcomes.append(call(row))
+        except SetAside as error:
+            outcomes.append(dead(row, str(error.failure.status or "unusable"), error.failure.detail))
+        except (RetryLater, StopRun) as error:
+            if not outcomes:
+                raise
+            return outcomes + [failed(rest, "not_tried", error.failure.detail) for rest in rows[position:]]
+    return outcomes
