@@ -1,0 +1,26 @@
+{# Written by generate_platforms.py from the folders of models/staging; not for editing. #}
+
+{% macro platforms_with(shape) %}
+    {{ return({
+        'customer_records': ['klaviyo', 'shopify', 'twilio'],
+        'customer_events': ['klaviyo', 'shopify', 'twilio'],
+        'consent_events': ['klaviyo', 'shopify', 'twilio'],
+        'suppressions': ['klaviyo', 'shopify'],
+        'age_evidence': ['klaviyo', 'shopify'],
+        'landings': ['klaviyo', 'shopify', 'twilio'],
+    }[shape]) }}
+{% endmacro %}
+
+{% macro staging_models() %}
+    {{ return([
+        'stg_klaviyo__events',
+        'stg_klaviyo__metrics',
+        'stg_klaviyo__profiles',
+        'stg_klaviyo__webhooks',
+        'stg_shopify__customers',
+        'stg_shopify__orders',
+        'stg_shopify__webhooks',
+        'stg_twilio__messages',
+        'stg_twilio__webhooks',
+    ]) }}
+{% endmacro %}

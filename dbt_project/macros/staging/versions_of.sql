@@ -1,0 +1,54 @@
+{#
+    The `source` of a staging model: the versions of one raw object that are not staged yet.
+
+    One row per (account, record_id, payload_hash), first_seen_at being the earliest sight of it.
+    A raw row is new when its version was never staged, or was staged with a later first sight, so
+    that rows that arrive out of order end the same way as a full refresh. `webhook_topics` adds the
+    webhook bodies that carry the whole object, as further versions of it.
+#}
+{% macro versions_of(platform, object, fields, webhook_topics=[]) %}
+    {{ config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key=['account', 'record_id', 'payload_hash'],
+        on_schema_change='fail',
+        meta={'platform': platform, 'object': object},
+    ) }}
+    select distinct on (account, record_id, payload_hash)
+        account,
+        record_id,
+        payload_hash,
+        {{ parsed(fields) }},
+        extracted_at as first_seen_at
+    from (
+        select
+            account,
+            record_id,
+            payload_hash,
+            extracted_at,
+            try_cast(payload as json) as payload
+        from {{ source(platform, object) }}
+        {%- if webhook_topics %}
+        union all
+        select
+            account,
+            coalesce(try_cast(payload as json) ->> '$.id', record_id) as record_id,
+            payload_hash,
+            received_at as extracted_at,
+            try_cast(payload as json) as payload
+        from {{ source(platform, 'webhooks') }}
+        where topic in ('{{ webhook_topics | join("', '") }}')
+        {%- endif %}
+    ) as raw
+    {%- if is_incremental() %}
+    where not exists (
+        from {{ this }} as staged
+        where
+            staged.account = raw.account
+            and staged.record_id = raw.record_id
+            and staged.payload_hash = raw.payload_hash
+            and staged.first_seen_at <= raw.extracted_at
+    )
+    {%- endif %}
+    order by extracted_at
+{% endmacro %}

@@ -1,0 +1,103 @@
+{# What a twin must say, and which values it may take; none means any text. #}
+{% macro twin_keys() %}
+    {{ return({
+        'channel': ['email', 'sms'],
+        'purpose': ['marketing', 'transactional'],
+        'topic': none,
+        'product_category': ['none', 'alcohol', 'vape', 'tobacco', 'cannabis', 'adult'],
+        'destinations': none,
+    }) }}
+{% endmacro %}
+
+{# What is wrong with a segment's twin, each with what to write; empty when all is well. #}
+{% macro twin_faults(segment) %}
+    {%- set faults = [] -%}
+    {%- set meta = segment.config.meta or {} -%}
+    {%- set audience = meta.get('audience') -%}
+    {%- for key in ['owner', 'rule'] if not meta.get(key) -%}
+        {%- do faults.append(
+            'config.meta.' ~ key ~ ' is missing. Write "' ~ key ~ ': ' ~ (
+                'lifecycle' if key == 'owner' else 'the rule in plain words'
+            ) ~ '".'
+        ) -%}
+    {%- endfor -%}
+    {%- if audience is not mapping -%}
+        {%- do faults.append(
+            'config.meta.audience is missing. Write its keys: ' ~ twin_keys() | join(', ') ~ '.'
+        ) -%}
+    {%- else -%}
+        {%- for key, allowed in twin_keys().items() -%}
+            {%- set value = audience.get(key) -%}
+            {%- if value is none or value == '' -%}
+                {%- do faults.append(
+                    'config.meta.audience.' ~ key ~ ' is missing. Write ' ~ (
+                        '"' ~ key ~ ': ' ~ allowed | join('" or "' ~ key ~ ': ') ~ '".' if allowed
+                        else 'a list of {platform, account, list or tag or property}, or [].'
+                        if key == 'destinations' else '"' ~ key ~ ': marketing".'
+                    )
+                ) -%}
+            {%- elif allowed and value not in allowed -%}
+                {%- do faults.append(
+                    'config.meta.audience.' ~ key ~ ' is "' ~ value ~ '". Write one of: '
+                    ~ allowed | join(', ') ~ '.'
+                ) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- for destination in audience.get('destinations') or [] -%}
+            {%- set targets = ['list', 'tag', 'property'] | select('in', destination) | list -%}
+            {%- if not destination.get('platform') or not destination.get('account')
+                or targets | length != 1 -%}
+                {%- do faults.append(
+                    'config.meta.audience.destinations[' ~ loop.index0 ~ '] needs platform, account '
+                    ~ 'and one of list, tag or property.'
+                ) -%}
+            {%- endif -%}
+        {%- endfor -%}
+        {%- set share = audience.get('holdout', 0) -%}
+        {%- if share is not number or share < 0 or share > 1 -%}
+            {%- do faults.append(
+                'config.meta.audience.holdout is "' ~ share ~ '". Write a share from 0 to 1.'
+            ) -%}
+        {%- endif -%}
+        {%- for key in ['leave_on', 'enter_on'] -%}
+            {%- set events = audience.get(key, []) -%}
+            {%- if events is string or events is mapping or events is not sequence -%}
+                {%- do faults.append(
+                    'config.meta.audience.' ~ key ~ ' is not a list. Write "' ~ key
+                    ~ ': [order_placed]".'
+                ) -%}
+            {%- endif -%}
+        {%- endfor -%}
+    {%- endif -%}
+    {{ return(faults) }}
+{% endmacro %}
+
+{# The parts of the question that an audience asks, in the order of the columns of `questions`. #}
+{% macro question_parts(audience) %}
+    {{ return([
+        audience.channel,
+        audience.purpose,
+        audience.topic,
+        audience.get('sender') or 'any',
+        audience.product_category,
+        audience.get('policy') or 'default',
+    ]) }}
+{% endmacro %}
+
+{# The distinct questions of all segments whose twin is sound, as SQL literals. #}
+{% macro questions_of_twins() %}
+    {%- set asked = [] -%}
+    {%- for node in graph.nodes.values() | sort(attribute='unique_id') -%}
+        {%- if node.resource_type == 'model' and node.fqn[1] == 'segments'
+            and not twin_faults(node) -%}
+            {%- set literals = [] -%}
+            {%- for part in question_parts(node.config.meta.audience) -%}
+                {%- do literals.append("'" ~ part | replace("'", "''") ~ "'") -%}
+            {%- endfor -%}
+            {%- if literals | join(', ') not in asked -%}
+                {%- do asked.append(literals | join(', ')) -%}
+            {%- endif -%}
+        {%- endif -%}
+    {%- endfor -%}
+    {{ return(asked) }}
+{% endmacro %}

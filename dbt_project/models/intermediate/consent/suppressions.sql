@@ -1,0 +1,24 @@
+with reasons as (
+    {{ union_platforms('suppressions') }}
+),
+
+kinds as (
+    select * from {{ ref('suppression_kinds') }}
+)
+
+select
+    reasons.suppression_id,
+    reasons.platform,
+    reasons.account,
+    reasons.record_id,
+    reasons.kind,
+    reasons.identifier_type,
+    reasons.identifier,
+    -- A kind that the vocabulary does not know binds the whole person.
+    coalesce(kinds.scope, 'person') as scope,
+    coalesce(kinds.reason_code, 'legal_block') as reason_code,
+    reasons.source,
+    reasons.effective_at,
+    reasons.recorded_at
+from reasons
+left join kinds on reasons.kind = kinds.kind

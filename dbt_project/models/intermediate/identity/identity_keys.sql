@@ -1,0 +1,38 @@
+with records as (
+    select * from {{ ref('customer_records') }}
+),
+
+latest as (
+    select * from {{ ref('customer_records_latest') }}
+),
+
+keys as (
+    select
+        record_key,
+        platform,
+        account,
+        record_id,
+        unnest([
+            {'key_type': 'email', 'target_key': email_key},
+            {'key_type': 'phone', 'target_key': phone_key}
+        ], recursive := true)
+    from records
+),
+
+distinct_keys as (
+    select distinct * from keys
+    where target_key is not null
+)
+
+select
+    keys.record_key,
+    keys.platform,
+    keys.account,
+    keys.record_id,
+    keys.key_type,
+    keys.target_key,
+    [keys.key_type || ':' || keys.target_key] as suppression_keys,
+    latest.deleted_at is null and keys.target_key in (latest.email_key, latest.phone_key) as is_current
+from distinct_keys as keys
+inner join latest
+    on keys.record_key = latest.record_key

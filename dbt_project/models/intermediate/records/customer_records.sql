@@ -1,0 +1,49 @@
+with records as (
+    {{ union_platforms('customer_records') }}
+),
+
+accounts as (
+    select * from {{ source('audiences', 'accounts') }}
+),
+
+countries as (
+    select * from {{ ref('country_names') }}
+),
+
+regions as (
+    select * from {{ ref('region_names') }}
+)
+
+select
+    records.platform || ':' || records.account || ':' || records.record_id as record_key,
+    records.platform,
+    records.account,
+    records.record_id,
+    records.payload_hash,
+    records.external_ids,
+    accounts.brand,
+    records.email,
+    records.phone,
+    {{ email_key('records.email') }} as email_key,
+    {{ phone_key('records.phone') }} as phone_key,
+    records.first_name,
+    records.last_name,
+    countries.country,
+    coalesce(regions.region, upper(records.region)) as region,
+    records.postal_code,
+    records.place_kind,
+    records.time_zone,
+    records.language,
+    records.tags,
+    records.properties,
+    records.created_at,
+    records.updated_at,
+    records.deleted_at,
+    records.first_seen_at
+from records
+left join accounts
+    on records.platform = accounts.platform and records.account = accounts.account
+left join countries
+    on lower(trim(records.country)) = countries.name
+left join regions
+    on countries.country = regions.country and lower(trim(records.region)) = regions.name

@@ -1,0 +1,6 @@
+select
+    build_id,
+    as_of,
+    known_at
+from {{ source('audiences', 'builds') }}
+qualify row_number() over (order by build_id desc) = 1

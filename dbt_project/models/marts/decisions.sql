@@ -1,0 +1,108 @@
+with questions as (
+    select
+        questions.*,
+        channels.identifier_type
+    from {{ ref('questions') }} as questions
+    inner join {{ ref('channels') }} as channels on questions.channel = channels.channel
+),
+
+keys as (
+    select * from {{ ref('person_keys') }}
+),
+
+blocks as (
+    select * from {{ ref('identifier_blocks') }}
+),
+
+consent as (
+    select * from {{ ref('consent_state') }}
+),
+
+ages as (
+    select * from {{ ref('age_state') }}
+),
+
+codes as (
+    select list(code order by position) as in_order from {{ ref('reason_codes') }}
+),
+
+rules as (
+    select * from {{ ref('rule_version') }}
+),
+
+considered as (
+    select
+        keys.person_id,
+        keys.identifier_type,
+        keys.identifier,
+        questions.question_id,
+        list_concat(
+            coalesce(blocks.reason_codes, []),
+            list_concat(
+                case
+                    when consent.state = 'granted' then []
+                    -- What the person must be told needs no grant, only the absence of a stop.
+                    when questions.purpose = 'transactional' and consent.state is distinct from 'withdrawn'
+                        then []
+                    else [coalesce(consent.state, 'no_grant')]
+                end,
+                coalesce(
+                    ages.reason_codes,
+                    case
+                        when questions.product_category = 'none' then []
+                        else ['jurisdiction_unknown', 'age_no_evidence']
+                    end
+                )
+            )
+        ) as found,
+        list_concat(
+            coalesce(blocks.suppression_ids, []),
+            list_concat(
+                list_filter([consent.consent_event_id], lambda id: id is not null),
+                coalesce(ages.age_evidence_ids, [])
+            )
+        ) as evidence_ids,
+        questions.as_of,
+        questions.known_at,
+        case when list_contains(ages.reason_codes, 'under_age') then ages.next_change_at end
+            as next_change_at
+    from keys
+    inner join questions on keys.identifier_type = questions.identifier_type
+    left join blocks
+        on
+            keys.person_id = blocks.person_id
+            and keys.identifier_type = blocks.identifier_type
+            and keys.identifier = blocks.identifier
+    left join consent
+        on
+            keys.identifier_type = consent.identifier_type
+            and keys.identifier = consent.identifier
+            and questions.channel = consent.channel
+            and questions.purpose = consent.purpose
+            and questions.topic = consent.topic
+            and questions.sender = consent.sender
+    left join ages
+        on
+            keys.person_id = ages.person_id
+            and questions.product_category = ages.product_category
+            and questions.channel = ages.channel
+)
+
+select
+    considered.person_id,
+    considered.identifier_type,
+    considered.identifier,
+    considered.question_id,
+    case
+        when len(considered.found) = 0 then ['ok']
+        else list_filter(codes.in_order, lambda code: list_contains(considered.found, code))
+    end as reason_codes,
+    considered.evidence_ids,
+    rules.rule_version,
+    len(considered.found) = 0 as eligible,
+    considered.as_of as decided_as_of,
+    considered.known_at,
+    considered.next_change_at
+from considered
+cross join codes
+cross join rules

@@ -1,0 +1,121 @@
+with records as (
+    select * from {{ ref('customer_records_latest') }}
+),
+
+person_records as (
+    select * from {{ ref('person_records') }}
+),
+
+events as (
+    select * from {{ ref('customer_events') }}
+    where country is not null and person_id is not null
+),
+
+clock as (
+    select * from {{ ref('clock') }}
+),
+
+countries as (
+    select * from {{ ref('country_names') }}
+),
+
+regions as (
+    select * from {{ ref('region_names') }}
+),
+
+zones as (
+    select name from pg_timezone_names()
+),
+
+prefixes as (
+    select
+        prefix,
+        country
+    from {{ ref('phone_countries') }}
+),
+
+-- A prefix such as +1 416 says more than +1.
+phones as (
+    select
+        records.record_key,
+        coalesce(long.country, middle.country, short.country, shortest.country) as country
+    from records
+    left join prefixes as long on substr(records.phone_key, 2, 4) = long.prefix
+    left join prefixes as middle on substr(records.phone_key, 2, 3) = middle.prefix
+    left join prefixes as short on substr(records.phone_key, 2, 2) = short.prefix
+    left join prefixes as shortest on substr(records.phone_key, 2, 1) = shortest.prefix
+    where records.phone_key is not null
+),
+
+places as (
+    select
+        events.person_id,
+        1 as preference,
+        countries.country,
+        coalesce(regions.region, upper(events.region)) as region,
+        events.occurred_at as known_at
+    from events
+    cross join clock
+    inner join countries on lower(trim(events.country)) = countries.name
+    left join regions
+        on countries.country = regions.country and lower(trim(events.region)) = regions.name
+    where events.occurred_at <= clock.as_of
+    union all
+    select
+        person_records.person_id,
+        case records.place_kind when 'address' then 2 else 3 end as preference,
+        records.country,
+        records.region,
+        records.updated_at as known_at
+    from records
+    inner join person_records on records.record_key = person_records.record_key
+    where records.country is not null
+    union all
+    select
+        person_records.person_id,
+        4 as preference,
+        phones.country,
+        null as region,
+        records.updated_at as known_at
+    from phones
+    inner join records on phones.record_key = records.record_key
+    inner join person_records on phones.record_key = person_records.record_key
+    where phones.country is not null
+),
+
+place as (
+    select
+        person_id,
+        country,
+        region
+    from places
+    qualify row_number() over (
+        partition by person_id order by preference, known_at desc, country, region
+    ) = 1
+),
+
+profile as (
+    select
+        person_records.person_id,
+        any_value(person_records.first_seen_record) as first_seen_record,
+        arg_max(records.language, records.updated_at) as language,
+        arg_max(zones.name, records.updated_at) as time_zone,
+        count(*) as record_count,
+        min(person_records.created_at) as first_seen_at
+    from person_records
+    inner join records on person_records.record_key = records.record_key
+    left join zones on records.time_zone = zones.name
+    group by person_records.person_id
+)
+
+select
+    profile.person_id,
+    profile.first_seen_record,
+    place.country,
+    place.region,
+    profile.time_zone,
+    profile.language,
+    profile.record_count,
+    profile.first_seen_at
+from profile
+left join place on profile.person_id = place.person_id

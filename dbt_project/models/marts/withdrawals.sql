@@ -1,0 +1,102 @@
+with consent as (
+    select * from {{ ref('consent_state') }}
+    where purpose = 'marketing' and topic = '*' and sender = 'any'
+),
+
+statements as (
+    select * from {{ ref('consent_events') }}
+),
+
+suppressions as (
+    select * from {{ ref('suppressions') }}
+    where recorded_at <= (select known_at from {{ ref('clock') }})
+),
+
+channels as (
+    select * from {{ ref('channels') }}
+),
+
+withdrawn as (
+    select
+        consent.identifier_type,
+        consent.identifier,
+        consent.channel,
+        'withdrawn' as reason,
+        consent.withdrawn_at as effective_at
+    from consent
+    inner join statements on consent.consent_event_id = statements.consent_event_id
+    -- A value nobody has seen before stops us, but it is not written to other platforms.
+    where consent.state = 'withdrawn' and statements.method is distinct from 'unseen_value'
+),
+
+complained as (
+    select
+        suppressions.identifier_type,
+        suppressions.identifier,
+        channels.channel,
+        suppressions.kind as reason,
+        min(suppressions.effective_at) as effective_at
+    from suppressions
+    inner join channels on suppressions.identifier_type = channels.identifier_type
+    where suppressions.kind in ('spam_complaint', 'manual_block') and suppressions.identifier is not null
+    group by all
+),
+
+reasons as (
+    select * from withdrawn
+    union all
+    select * from complained
+),
+
+-- What each platform says by itself, so that nothing is written where it already stands.
+own_words as (
+    select
+        platform || ':' || account as holder,
+        identifier_type,
+        identifier,
+        channel
+    from statements
+    where recorded_at <= (select known_at from {{ ref('clock') }})
+    group by all
+    having
+        max(effective_hi) filter (where state = 'withdrawn') is not null
+        and not coalesce(
+            max(effective_lo) filter (where starts_with(state, 'granted'))
+            > max(effective_hi) filter (where state = 'withdrawn'),
+            false
+        )
+    union
+    select
+        suppressions.platform || ':' || suppressions.account as holder,
+        suppressions.identifier_type,
+        suppressions.identifier,
+        channels.channel
+    from suppressions
+    inner join channels on suppressions.identifier_type = channels.identifier_type
+    where suppressions.scope = 'identifier'
+),
+
+held as (
+    select
+        identifier_type,
+        identifier,
+        channel,
+        list(distinct holder order by holder) as held_by
+    from own_words
+    where identifier is not null
+    group by all
+)
+
+select
+    reasons.identifier_type,
+    reasons.identifier,
+    reasons.channel,
+    reasons.reason,
+    coalesce(held.held_by, []) as held_by,
+    reasons.effective_at
+from reasons
+left join held
+    on
+        reasons.identifier_type = held.identifier_type
+        and reasons.identifier = held.identifier
+        and reasons.channel = held.channel

@@ -1,0 +1,20 @@
+with profiles as (
+    select * from {{ ref('stg_klaviyo__profiles') }}
+    where fits and birth_date is not null
+)
+
+select
+    'klaviyo:' || account || ':profile:' || record_id || ':' || birth_date as age_evidence_id,
+    account,
+    record_id,
+    'dob' as kind,
+    'klaviyo' as provider,
+    any_value(concat_ws(' ', first_name, last_name)) as bound_name,
+    any_value({{ email_key('email') }}) as bound_identifier,
+    2 as level,
+    null::integer as threshold,
+    birth_date as value,
+    min(first_seen_at) as verified_at,
+    min(first_seen_at) as recorded_at
+from profiles
+group by account, record_id, birth_date
