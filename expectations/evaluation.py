@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import duckdb
 
@@ -21,14 +22,14 @@ _STRUCTURAL = ("Binder Error", "Catalog Error")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckResult:
-    """How one expectation ended for one table.
+    """How one expectation ended for one table; a dbt test that is kept beside them has the boundary `model`.
 
     `evaluated` counts rows, `unexpected` rows or, for expectations about columns, columns. `sample` holds redacted
     references: `platform:object:<first 12 digits of the payload hash>`, person ids or column names. `error` says why
     an expectation could not be evaluated. `seconds` is an equal share of the suite's time.
     """
 
-    boundary: Boundary
+    boundary: Boundary | Literal["model"]
     subject: str
     check_name: str
     description: str

@@ -24,7 +24,7 @@ _PERSON = (
     "else 'unknown_' || left(sha256(coalesce(person_id, '')), 12) end"
 )
 _TYPE = "json_type(try_cast(payload as json))"
-_BIRTH_DATE = r"(^|[^a-z])(dob|birth_?da(y|te)|birth|date_?of_?birth|born(_on)?|bday|geburts(tag|datum))([^a-z]|$)"
+_BIRTH_DATE = r"birth_?da(y|te)|date_?of_?birth|geburt|(^|[^a-z])(dob|bday|birth|born)([^a-z]|$)"
 _IDENTIFIER_TYPES = {"email": "email", "sms": "phone", "mms": "phone", "whatsapp": "phone", "voice": "phone"}
 
 
