@@ -46,6 +46,12 @@ TOPICS = (
     Topic(topic=f"{_EVENT}subscribed_to_email_marketing", event="email_subscribed", lane="segmentation"),
     Topic(topic=f"{_EVENT}subscribed_to_sms_marketing", event="sms_subscribed", lane="segmentation"),
     Topic(
+        topic="event:api.webinar_registered",
+        event="webinar_registered",
+        lane="segmentation",
+        reason="a metric of the shop's own: Klaviyo makes a topic of each",
+    ),
+    Topic(
         topic=f"{_EVENT}updated_email_preferences",
         event="profile_updated",
         lane="segmentation",

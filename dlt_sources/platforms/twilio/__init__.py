@@ -26,14 +26,14 @@ PLATFORM = Platform(
     credentials=(
         Credential(name="account_sid", description="AC…", secret=False),
         Credential(name="auth_token", description="the primary token; it signs webhooks even beside an API key"),
-        Credential(name="api_key", description="SK…, used for calls in place of the token", required=False),
+        Credential(name="api_key_sid", description="SK…, used for calls in place of the token", required=False),
         Credential(name="api_key_secret", description="of that API key", required=False),
         Credential(
             name="messaging_service_sid", description="MG… that opt-outs and sends go by", secret=False, required=False
         ),
-        Credential(name="sender", description="a number in its place", secret=False, required=False),
+        Credential(name="from_number", description="a number in its place", secret=False, required=False),
         Credential(name="base_url", description="another address of the API", secret=False, required=False),
-        Credential(name="accounts_url", description="another address of Consents", secret=False, required=False),
+        Credential(name="accounts_base_url", description="another address of Consents", secret=False, required=False),
     ),
     limits=LIMITS,
     topics=TOPICS,

@@ -22,7 +22,9 @@ def session(account: Account, *, retry: bool = True) -> Session:
 
 def accounts_session(account: Account, *, retry: bool = True) -> Session:
     """A session of the host that keeps consents."""
-    return Session(account, account.get("accounts_url") or ACCOUNTS_URL, auth=_auth(account), retry=retry)
+    # Another address of the API alone must not leave the consent writes with the real Twilio.
+    base_url = account.get("accounts_base_url") or account.get("base_url") or ACCOUNTS_URL
+    return Session(account, base_url, auth=_auth(account), retry=retry)
 
 
 def account_path(account: Account, tail: str) -> str:
@@ -51,6 +53,6 @@ def explain(response: requests.Response) -> str:
 
 
 def _auth(account: Account) -> HTTPBasicAuth:
-    if account.get("api_key"):
-        return HTTPBasicAuth(account["api_key"], account["api_key_secret"])
+    if account.get("api_key_sid"):
+        return HTTPBasicAuth(account["api_key_sid"], account["api_key_secret"])
     return HTTPBasicAuth(account["account_sid"], account["auth_token"])

@@ -114,7 +114,7 @@ class Twilio(Destination):
             path, params = page.get("next_page_uri"), None
 
     def _sender(self) -> str:
-        return self.account.get("messaging_service_sid") or self.account["sender"]
+        return self.account.get("messaging_service_sid") or self.account["from_number"]
 
     def _object(self, object: str, response: requests.Response) -> dict[str, Any]:
         answer = json_body(self.account, object, response)
