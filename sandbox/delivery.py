@@ -1,0 +1,110 @@
+"""Sending webhooks as the platforms do: signed, timed, repeated on failure, and doubled or delayed on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from datetime import UTC, datetime
+from typing import Any
+
+import requests
+
+from sandbox.standin import StandIn, Webhook
+
+ACCOUNT = "main"
+KEPT_DELIVERIES = 20_000
+
+
+class Courier:
+    """Delivers webhooks and remembers how it went."""
+
+    def __init__(self) -> None:
+        self.deliveries: deque[dict[str, Any]] = deque(maxlen=KEPT_DELIVERIES)
+        self._background: set[asyncio.Task[None]] = set()
+        self._local = threading.local()
+
+    async def deliver(self, standin: StandIn, webhook: Webhook) -> dict[str, Any]:
+        """Send one webhook to the receiver and to whoever subscribed by API; the receiver's answer.
+
+        `status` is None when nothing was sent (no receiver, or late on demand) or nobody answered.
+        """
+        settings = standin.world.settings
+        path = f"/webhooks/{standin.name}/{ACCOUNT}"
+        targets: list[tuple[str, str]] = []
+        if settings.receiver:
+            receiver, public = settings.receiver.rstrip("/"), (settings.public_url or settings.receiver).rstrip("/")
+            targets.append((receiver + path, public + path))
+        targets += [(url, url) for url in webhook.more_targets if url not in [target for target, _ in targets]]
+        nothing = {"delivery_id": webhook.delivery_id, "topic": webhook.topic, "status": None, "ms": 0.0, "late": 0.0}
+        if not targets:
+            return nothing
+        late = standin.faults.next_webhook("late_webhook")
+        if late:
+            self._later(self._send_all(standin, webhook, targets, late.seconds))
+            return nothing | {"late": late.seconds}
+        first, rest = targets[0], targets[1:]
+        if rest:
+            self._later(self._send_all(standin, webhook, rest, 0.0))
+        outcome = await self._send(standin, webhook, first, 1)
+        if standin.faults.next_webhook("duplicate_webhook"):
+            await self._send(standin, webhook, first, 1)
+        return nothing | outcome
+
+    async def close(self) -> None:
+        """Give up what is still to be sent."""
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+
+    async def _send_all(
+        self, standin: StandIn, webhook: Webhook, targets: list[tuple[str, str]], delay: float
+    ) -> None:
+        await asyncio.sleep(delay)
+        for target in targets:
+            await self._send(standin, webhook, target, 1)
+
+    async def _send(self, standin: StandIn, webhook: Webhook, target: tuple[str, str], attempt: int) -> dict[str, Any]:
+        url, signed_url = target
+        headers = {**webhook.headers, **webhook.sign(signed_url, webhook.body)}
+        sent_at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        status, error, spent = await asyncio.to_thread(self._post, url, webhook.body, headers, standin.webhook_timeout)
+        outcome = {
+            "platform": standin.name, "topic": webhook.topic, "delivery_id": webhook.delivery_id, "url": url,
+            "attempt": attempt, "sent_at": sent_at, "status": status, "error": error, "ms": spent,
+        }  # fmt: skip
+        self.deliveries.append(outcome)
+        if not (status and 200 <= status < 300) and standin.webhook_retries:
+            self._later(self._retry(standin, webhook, target, attempt))
+        return outcome
+
+    async def _retry(self, standin: StandIn, webhook: Webhook, target: tuple[str, str], attempt: int) -> None:
+        delays = standin.world.settings.retry_delays[: standin.webhook_retries]
+        if attempt > len(delays):
+            standin.abandoned(target[0])
+            standin.world.journal.flush()
+            return
+        await asyncio.sleep(delays[attempt - 1])
+        await self._send(standin, webhook, target, attempt + 1)
+
+    def _post(
+        self, url: str, body: bytes, headers: dict[str, str], timeout: float
+    ) -> tuple[int | None, str | None, float]:
+        if not hasattr(self._local, "session"):
+            self._local.session = requests.Session()
+            self._local.session.trust_env = False
+        started = time.perf_counter()
+        status: int | None = None
+        error: str | None = None
+        try:
+            answer = self._local.session.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False)
+            status = answer.status_code
+        except requests.RequestException as failed:
+            error = type(failed).__name__
+        return status, error, round((time.perf_counter() - started) * 1000, 3)
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)

@@ -1,0 +1,184 @@
+"""What really happened to the people of the demo shop, in plain dataclasses.
+
+The generator writes facts, each stand-in renders its own platform's view of them, acts add to them, and the truth is
+read from them. Calls to a platform's own API never change a fact: a wrong push stays visible as wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
+
+
+@dataclass(slots=True)
+class Record:
+    """One customer account of one person at one platform."""
+
+    platform: str
+    record_id: str
+    email: str | None
+    phone: str | None
+    created_at: datetime
+    country: str | None = None
+    region: str | None = None
+    birth_date: str | None = None
+
+
+@dataclass(slots=True)
+class Line:
+    """One line of an order; the SKU's prefix tells the product category."""
+
+    sku: str
+    title: str
+    quantity: int
+    price: str
+
+
+@dataclass(slots=True)
+class Order:
+    """One order; `total` is exact decimal text in `currency`."""
+
+    order_id: str
+    record_id: str
+    created_at: datetime
+    processed_at: datetime
+    total: str
+    currency: str
+    status: str
+    lines: list[Line]
+    cancelled_at: datetime | None = None
+    tags: str = ""
+    country: str | None = None
+    region: str | None = None
+
+    @property
+    def counted(self) -> bool:
+        """Whether the order counts towards segments."""
+        return self.cancelled_at is None and self.status not in ("voided", "refunded")
+
+
+@dataclass(slots=True)
+class Statement:
+    """What was said about one identifier on one channel: granted, granted_confirmed, pending or withdrawn."""
+
+    channel: str
+    identifier: str
+    state: str
+    at: datetime
+    platform: str
+
+
+@dataclass(slots=True)
+class Block:
+    """A reason not to write to an e-mail address, whatever its owner said."""
+
+    email: str
+    kind: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class Person:
+    """One human being with everything that happened to them."""
+
+    person: str
+    first: str
+    last: str
+    story: str
+    records: list[Record] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+    statements: list[Statement] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    registrations: list[datetime] = field(default_factory=list)
+    erased_at: datetime | None = None
+
+    def at(self, platform: str) -> list[Record]:
+        """The person's records at one platform."""
+        return [record for record in self.records if record.platform == platform]
+
+    def identifiers(self, kind: str) -> list[str]:
+        """Valid identifiers of a kind ("email" or "phone"), sorted."""
+        found = {valid_email(r.email) if kind == "email" else valid_phone(r.phone) for r in self.records}
+        return sorted(key for key in found if key)
+
+
+@dataclass(slots=True)
+class Text:
+    """One message of the text log; `error_code` 21610 means that the recipient had opted out."""
+
+    sid: str
+    phone: str
+    inbound: bool
+    body: str
+    at: datetime
+    status: str
+    error_code: int | None = None
+
+
+@dataclass
+class Facts:
+    """The whole population at its birth, and what acts added since."""
+
+    seed: int
+    as_of: datetime
+    people: dict[str, Person]
+    texts: list[Text]
+
+    def find(self, wanted: str) -> Person:
+        """The person with this id, e-mail, phone or `platform:record_id`; LookupError when there is none."""
+        if wanted in self.people:
+            return self.people[wanted]
+        keys = {valid_email(wanted), valid_phone(wanted)} - {None}
+        for person in self.people.values():
+            for record in person.records:
+                named = wanted == f"{record.platform}:{record.record_id}"
+                if named or keys & {valid_email(record.email), valid_phone(record.phone)}:
+                    return person
+        raise LookupError(f"no person in the sandbox is known as {wanted!r}")
+
+    def apply(self, entry: dict[str, Any]) -> None:
+        """Add one fact: `kind` and the person, with the fields of that kind; times are ISO 8601 text."""
+        person = self.people[entry["person"]]
+        at = datetime.fromisoformat(entry["at"])
+        match entry["kind"]:
+            case "statement":
+                person.statements.append(
+                    Statement(entry["channel"], entry["identifier"], entry["state"], at, entry["platform"])
+                )
+            case "block":
+                person.blocks.append(Block(entry["email"], entry["block"], at))
+            case "registration":
+                person.registrations.append(at)
+            case "erased":
+                person.erased_at = at
+            case "order":
+                lines = [Line(**line) for line in entry["lines"]]
+                order = Order(
+                    entry["order_id"], entry["record_id"], at, at, entry["total"], entry["currency"], entry["status"],
+                    lines, tags=entry["tags"], country=entry["country"], region=entry["region"],
+                )  # fmt: skip
+                person.orders.append(order)
+            case kind:
+                raise ValueError(f"unknown kind of fact: {kind}")
+
+
+def valid_email(raw: str | None) -> str | None:
+    """The e-mail as a key (outer spaces off, lower case), or None when it is not one."""
+    text = (raw or "").strip().lower()
+    return text if _EMAIL.fullmatch(text) else None
+
+
+def valid_phone(raw: str | None) -> str | None:
+    """The phone number in E.164, or None when it is not one."""
+    text = re.sub(r"[\s().-]", "", raw or "")
+    return text if _PHONE.fullmatch(text) else None
+
+
+def utc_now() -> datetime:
+    """The wall clock, in whole seconds, in UTC."""
+    return datetime.now(UTC).replace(microsecond=0)

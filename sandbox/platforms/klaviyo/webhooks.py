@@ -1,0 +1,195 @@
+"""Klaviyo's webhooks: the paths that manage them, how a delivery is signed, and the acts that cause one."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import uuid
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+
+from sandbox.calls import Call
+from sandbox.facts import Person, utc_now, valid_email
+from sandbox.platforms.klaviyo import render
+from sandbox.platforms.klaviyo.jsonapi import body_data, document, invalid, not_found, stamp
+from sandbox.platforms.klaviyo.state import METRICS, State, suppress, unsubscribe_email
+from sandbox.standin import Act, Way, Webhook
+from sandbox.store import Row
+
+ACCOUNT_ID = "SbXk01"
+TOPICS = {
+    "unsubscribed": "event:klaviyo.unsubscribed_from_email_marketing",
+    "subscribed": "event:klaviyo.subscribed_to_email_marketing",
+    "spam": "event:klaviyo.marked_email_as_spam",
+    "bounced": "event:klaviyo.bounced_email",
+    "webinar": "event:api.webinar_registered",
+}
+
+
+def sign(secret: str, body: bytes, timestamp: str) -> str:
+    """The Klaviyo-Signature: hex HMAC-SHA256 over the raw body followed by the timestamp header's text."""
+    return hmac.new(secret.encode(), body + timestamp.encode(), hashlib.sha256).hexdigest()
+
+
+class Webhooks:
+    """Subscriptions, deliveries and acts, over one state."""
+
+    def __init__(self, state: State, secret: str) -> None:
+        self.state, self.secret = state, secret
+        self.table = state.standin.table("webhooks")
+        self.acts: dict[str, Act] = {
+            "klaviyo_unsubscribe": self.unsubscribe,
+            "klaviyo_double_opt_in": self.double_opt_in,
+            "klaviyo_spam": self.complain,
+            "klaviyo_bounce": self.bounce,
+            "register": self.register,
+        }
+
+    def ways(self) -> list[Way]:
+        """The paths."""
+        return [
+            Way("/api/webhooks", GET=self.every, POST=self.create),
+            Way("/api/webhooks/{id}", GET=self.one, DELETE=self.delete),
+            Way("/api/webhook-topics", GET=self.topics),
+        ]
+
+    def every(self, call: Call) -> Response:
+        """GET /api/webhooks."""
+        return document([self._resource(call, row_id) for row_id in self.table.rows], links=_links(call))
+
+    def one(self, call: Call) -> Response:
+        """GET /api/webhooks/{id}."""
+        return document(self._resource(call, self._known(call)))
+
+    def create(self, call: Call) -> Response:
+        """POST /api/webhooks; plain http is taken for loopback addresses only."""
+        data = body_data(call, "webhook")
+        attributes = data.get("attributes") or {}
+        url, secret = str(attributes.get("endpoint_url", "")), str(attributes.get("secret_key", ""))
+        if not url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+            raise invalid("The endpoint_url must use https.", pointer="/data/attributes/endpoint_url")
+        if len(secret) < 16 or not attributes.get("name"):
+            raise invalid("A name and a secret_key of 16 or more are needed.", pointer="/data/attributes/secret_key")
+        related = ((data.get("relationships") or {}).get("webhook-topics") or {}).get("data") or []
+        topics = [item["id"] for item in related]
+        if not topics or not set(topics) <= set(TOPICS.values()):
+            raise invalid("Unknown webhook topic.", pointer="/data/relationships/webhook-topics")
+        row_id, at = "01" + uuid.uuid4().hex[:24].upper(), stamp(utc_now())
+        row = {"name": attributes["name"], "endpoint_url": url, "secret": secret, "topics": topics, "created_at": at}
+        self.table.put(row_id, row)
+        return document(self._resource(call, row_id), 201)
+
+    def delete(self, call: Call) -> Response:
+        """DELETE /api/webhooks/{id}."""
+        self.table.drop(self._known(call))
+        return Response(status_code=204)
+
+    def topics(self, call: Call) -> Response:
+        """GET /api/webhook-topics."""
+        me = f"{render.root(call)}/api/webhook-topics"
+        data = [{"type": "webhook-topic", "id": t, "links": {"self": f"{me}/{t}/"}} for t in TOPICS.values()]
+        return document(data, links=_links(call))
+
+    def unsubscribe(self, person: Person, options: Row) -> Webhook:
+        """The person uses the unsubscribe link of a mail."""
+        return self._by_email(person, options, "unsubscribed", "withdrawn")
+
+    def double_opt_in(self, person: Person, options: Row) -> Webhook:
+        """The person confirms a subscription by a click."""
+        return self._by_email(person, options, "subscribed", "granted_confirmed")
+
+    def complain(self, person: Person, options: Row) -> Webhook:
+        """The person reports a mail as spam."""
+        return self._by_email(person, options, "spam", "")
+
+    def bounce(self, person: Person, options: Row) -> Webhook:
+        """The person's mailbox turns out to be gone."""
+        return self._by_email(person, options, "bounced", "")
+
+    def register(self, person: Person, options: Row) -> Webhook:
+        """The person registers for a webinar (a custom metric)."""
+        row_id, at = self._profile(person), utc_now()
+        self.state.standin.world.add_fact("registration", person.person, at)
+        name = str(options.get("webinar", "Brewing better tea"))
+        event = self.state.add_event(METRICS["webinar"], row_id, at, {"webinar": name}, uuid.uuid4().hex)
+        self.state.touch(row_id, self.state.profiles.rows[row_id] | {"last_event_date": stamp(at)}, stamp(at))
+        return self._webhook("webinar", event)
+
+    def _by_email(self, person: Person, options: Row, what: str, said: str) -> Webhook:
+        row_id, at = self._profile(person), utc_now()
+        row, text = dict(self.state.profiles.rows[row_id]), stamp(at)
+        address = valid_email(row["email"])
+        if address is None:
+            raise LookupError(f"{person.person} has no e-mail at Klaviyo")
+        email = row["subscriptions"]["email"] | {"suppression": list(row["subscriptions"]["email"]["suppression"])}
+        properties: Row = {"email_address": address}
+        world = self.state.standin.world
+        if said:
+            world.add_fact("statement", person.person, at, channel="email", identifier=address, state=said, platform="klaviyo")
+        if what == "unsubscribed":
+            unsubscribe_email(email, text)
+        elif what == "subscribed":
+            email |= {"consent": "SUBSCRIBED", "consent_timestamp": text, "last_updated": text, "double_optin": True}
+            email |= {"suppression": [], "can_receive_email_marketing": True, "method": "FORM"}
+        else:
+            kind = "hard_bounce" if what == "bounced" else "spam_complaint"
+            world.add_fact("block", person.person, at, email=address, block=kind)
+            suppress(email, "HARD_BOUNCE" if what == "bounced" else "SPAM_COMPLAINT", text)
+            properties |= {"Bounce Type": "Hard"} if what == "bounced" else {}
+        row["subscriptions"] = row["subscriptions"] | {"email": email}
+        self.state.touch(row_id, row | {"last_event_date": text}, text)
+        return self._webhook(what, self.state.add_event(METRICS[what], row_id, at, properties, uuid.uuid4().hex))
+
+    def _webhook(self, what: str, event: str) -> Webhook:
+        topic = TOPICS[what]
+        own = [row for row in self.table.rows.values() if topic in row["topics"]]
+        hook_id = next((i for i, row in self.table.rows.items() if row in own), "01SANDBOXWEBHOOK0000000000")
+        item = {"topic": topic, "external_id": event, "payload": {"data": render.event(None, self.state, event)}}
+        meta = {
+            "klaviyo_webhook_id": hook_id, "klaviyo_account_id": ACCOUNT_ID, "version": "2026-10-15",
+            "timestamp": datetime.now(UTC).isoformat(),
+        }  # fmt: skip
+        body = orjson.dumps({"data": [item], "meta": meta})
+
+        def signed(url: str, content: bytes) -> dict[str, str]:
+            timestamp = format_datetime(datetime.now(UTC), usegmt=True)
+            secret = next((row["secret"] for row in own if row["endpoint_url"] == url), self.secret)
+            return {"Klaviyo-Timestamp": timestamp, "Klaviyo-Signature": sign(secret, content, timestamp)}
+
+        headers = {"Content-Type": "application/json", "Klaviyo-Webhook-Id": hook_id}
+        return Webhook(topic, body, headers, event, signed, [row["endpoint_url"] for row in own])
+
+    def _profile(self, person: Person) -> str:
+        known = [record.record_id for record in person.at("klaviyo") if record.record_id in self.state.profiles.rows]
+        if not known:
+            raise LookupError(f"{person.person} has no profile at Klaviyo")
+        return known[0]
+
+    def _known(self, call: Call) -> str:
+        if call.path_params["id"] not in self.table.rows:
+            raise not_found("webhook", call.path_params["id"])
+        return call.path_params["id"]
+
+    def _resource(self, call: Call, row_id: str) -> Row:
+        row = self.table.rows[row_id]
+        me = f"{render.root(call)}/api/webhooks/{row_id}"
+        attributes: dict[str, Any] = {
+            "name": row["name"], "description": None, "endpoint_url": row["endpoint_url"], "enabled": True,
+            "created_at": row["created_at"], "updated_at": row["created_at"],
+        }  # fmt: skip
+        topics = {
+            "data": [{"type": "webhook-topic", "id": topic} for topic in row["topics"]],
+            "links": {"self": f"{me}/relationships/webhook-topics/", "related": f"{me}/webhook-topics/"},
+        }
+        return {
+            "type": "webhook", "id": row_id, "attributes": attributes, "links": {"self": f"{me}/"},
+            "relationships": {"webhook-topics": topics},
+        }  # fmt: skip
+
+
+def _links(call: Call) -> dict[str, str | None]:
+    return {"self": f"{render.root(call)}{call.path}", "next": None, "prev": None}

@@ -1,0 +1,56 @@
+"""Shopify's search syntax, as far as customers need it: `field:value` terms joined by spaces or AND."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from sandbox.facts import valid_email, valid_phone
+from sandbox.platforms.shopify.paging import when
+from sandbox.platforms.shopify.state import split_tags
+from sandbox.store import Row
+
+_TERM = re.compile(r"""(?:(-)?(\w+):)?(>=|<=|>|<)?("[^"]*"|'[^']*'|[^\s]+)""")
+
+
+def compile_search(text: str | None) -> Callable[[Row], bool]:
+    """A test for customers; unknown fields match nothing, as Shopify warns they might."""
+    tests = [_term(*found.groups()) for found in _TERM.finditer(text or "") if found.group(0) != "AND"]
+    return lambda row: all(test(row) for test in tests)
+
+
+def _term(negated: str | None, field: str | None, operator: str | None, raw: str) -> Callable[[Row], bool]:
+    value = raw.strip("\"'")
+    test = _test(field, operator, value)
+    return (lambda row: not test(row)) if negated else test
+
+
+def _test(field: str | None, operator: str | None, value: str) -> Callable[[Row], bool]:
+    wanted = value.lower()
+    match field:
+        case None:
+            return lambda row: any(wanted in str(row[key] or "").lower() for key in ("email", "first_name", "last_name", "phone"))
+        case "updated_at" | "created_at" | "customer_date":
+            name, bound = ("updated_at" if field == "updated_at" else "created_at"), when(value, field)
+            return lambda row: _compare(row[name], operator, bound)
+        case "id":
+            return lambda row: _compare(row["id"], operator, int(wanted))
+        case "email":
+            return lambda row: (valid_email(row["email"]) or "") == wanted
+        case "phone":
+            return lambda row: valid_phone(row["phone"]) == (valid_phone(value) or value)
+        case "tag" | "customer_tag":
+            return lambda row: wanted in [tag.lower() for tag in split_tags(row["tags"])]
+        case "country":
+            return lambda row: wanted in [str((row["default_address"] or {}).get(k)).lower() for k in ("country", "country_code")]
+        case "first_name" | "last_name" | "state":
+            return lambda row: str(row[field] or "").lower() == wanted
+    return lambda row: False
+
+
+def _compare(have: str | int, operator: str | None, want: str | int) -> bool:
+    pairs = {
+        ">": lambda: have > want, ">=": lambda: have >= want,  # type: ignore[operator]
+        "<": lambda: have < want, "<=": lambda: have <= want,  # type: ignore[operator]
+    }  # fmt: skip
+    return bool(pairs.get(operator or "", lambda: have == want)())

@@ -1,0 +1,233 @@
+"""What must be true, read from the facts in plain Python: who belongs in which audience, who does not, and why.
+
+Independent of the product on purpose: no code, table or query is shared. Windows are half-open, [as_of - n days,
+as_of), of 24-hour days in UTC. The first reason of a person is the lead reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sandbox.facts import Facts, Order, Person, valid_email, valid_phone
+from sandbox.population_data import CANADIAN_AREAS
+
+REASONS = (
+    "erased", "no_identifier", "category_prohibited_on_channel", "invalid_address", "hard_bounce", "spam_complaint",
+    "manual_block", "withdrawn", "pending", "no_grant", "jurisdiction_unknown", "under_age", "age_level_low",
+    "age_no_evidence", "left",
+)  # fmt: skip
+_AGE_REASONS = frozenset(REASONS[2:3] + REASONS[10:14])
+_ENOUGH = {"USD": Decimal(500), "CAD": Decimal(700), "GBP": Decimal(400)}
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """One audience: its channel, category, rule, and where its members go (platform -> list or tag)."""
+
+    channel: str
+    category: str
+    interested: Callable[[Person, datetime], bool]
+    destinations: dict[str, str]
+
+
+@dataclass(slots=True)
+class Outcome:
+    """One person in one audience; no reasons means in. `traits` are values a destination may be given."""
+
+    reasons: list[str]
+    identifiers: list[str] = field(default_factory=list)
+    identified: bool = False
+    consented: bool = False
+    of_age: bool = False
+    traits: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def reason(self) -> str:
+        """The lead reason, or "ok"."""
+        return self.reasons[0] if self.reasons else "ok"
+
+
+class Truth:
+    """The truth at one moment; facts that lie at or after `as_of` have not happened yet."""
+
+    def __init__(self, facts: Facts, as_of: datetime) -> None:
+        self.facts, self.as_of = facts, as_of
+
+    def outcomes(self, audience: str) -> dict[str, Outcome]:
+        """Everyone whom the audience's rule is interested in, by person."""
+        rule = AUDIENCES[audience]
+        people = (person for person in self.facts.people.values() if rule.interested(person, self.as_of))
+        return {person.person: self._judge(rule, person) for person in people}
+
+    def expected_members(self, audience: str) -> dict[str, set[str]]:
+        """The record ids that each destination must hold, by platform."""
+        rule = AUDIENCES[audience]
+        found: dict[str, set[str]] = {platform: set() for platform in rule.destinations}
+        for name, outcome in self.outcomes(audience).items():
+            if outcome.reasons:
+                continue
+            for record in self.facts.people[name].records:
+                key = valid_email(record.email) if rule.channel == "email" else valid_phone(record.phone)
+                if record.platform in found and key in outcome.identifiers:
+                    found[record.platform].add(record.record_id)
+        return found
+
+    def funnel(self, audience: str) -> dict[str, int]:
+        """How many people are left after each step."""
+        outcomes = list(self.outcomes(audience).values())
+        return {
+            "interested": len(outcomes),
+            "identified": sum(outcome.identified for outcome in outcomes),
+            "consented": sum(outcome.consented for outcome in outcomes),
+            "of_age": sum(outcome.of_age for outcome in outcomes),
+            "accepted": sum(not outcome.reasons for outcome in outcomes),
+        }
+
+    def document(self) -> dict[str, Any]:
+        """Everything above as JSON."""
+        audiences: dict[str, Any] = {}
+        for name, rule in AUDIENCES.items():
+            members = self.expected_members(name)
+            audiences[name] = {
+                "channel": rule.channel,
+                "members": {
+                    platform: {"target": target, "records": sorted(members[platform])}
+                    for platform, target in rule.destinations.items()
+                },
+                "people": {
+                    person: {"in": not outcome.reasons, "reason": outcome.reason, "reasons": outcome.reasons,
+                             "identifiers": outcome.identifiers, "traits": outcome.traits}
+                    for person, outcome in self.outcomes(name).items()
+                },
+                "funnel": self.funnel(name),
+            }  # fmt: skip
+        return {"as_of": self.as_of.isoformat(), "audiences": audiences}
+
+    def _judge(self, rule: Audience, person: Person) -> Outcome:
+        kind = "email" if rule.channel == "email" else "phone"
+        identifiers = person.identifiers(kind)
+        per_identifier = {key: self._against(rule.channel, person, key) for key in identifiers}
+        good = [key for key, reason in per_identifier.items() if reason is None]
+        reasons = [] if good else [reason for reason in per_identifier.values() if reason]
+        if not identifiers:
+            reasons.append("no_identifier")
+        if person.erased_at and person.erased_at <= self.as_of:
+            reasons.append("erased")
+            good = []
+        consented = bool(good)
+        if rule.category != "none":
+            reasons += self._age(person)
+        of_age = consented and not _AGE_REASONS & set(reasons)
+        if rule is AUDIENCES["webinar_follow_up"] and self._left(person):
+            reasons.append("left")
+        ordered = sorted(set(reasons), key=REASONS.index)
+        traits = _traits(rule, person, self.as_of)
+        return Outcome(ordered, [] if ordered else good, bool(identifiers), consented, of_age, traits)
+
+    def _against(self, channel: str, person: Person, identifier: str) -> str | None:
+        blocks = {block.kind for block in person.blocks if block.email == identifier and block.at <= self.as_of}
+        for kind in ("invalid_address", "hard_bounce", "spam_complaint", "manual_block"):
+            if kind in blocks:
+                return kind
+        said = [
+            s for s in person.statements if (s.channel, s.identifier) == (channel, identifier) and s.at <= self.as_of
+        ]
+        if not said:
+            return "no_grant"
+        last = max(s.at for s in said)
+        states = {s.state for s in said if s.at == last}
+        if "withdrawn" in states:
+            return "withdrawn"
+        return None if states & {"granted", "granted_confirmed"} else "pending"
+
+    def _age(self, person: Person) -> list[str]:
+        country = self.country(person)
+        if country is None:
+            place = ["jurisdiction_unknown"]
+        else:
+            place = [] if country == "US" else ["category_prohibited_on_channel"]
+        born = [date.fromisoformat(record.birth_date) for record in person.records if record.birth_date]
+        today = self.as_of.date()
+        if any((today.year - b.year - ((today.month, today.day) < (b.month, b.day))) < 21 for b in born):
+            return [*place, "under_age"]
+        if any("Age Verified" in _tags(order) and order.processed_at < self.as_of for order in person.orders):
+            return place
+        return [*place, "age_level_low" if born else "age_no_evidence"]
+
+    def country(self, person: Person) -> str | None:
+        """Where the person is: newest order, else default address, else the mailer's location, else the phone."""
+        shipped = [order for order in person.orders if order.country and order.processed_at < self.as_of]
+        if shipped:
+            return max(shipped, key=lambda order: order.processed_at).country
+        for platform in ("shopify", "klaviyo"):
+            known = [record for record in person.at(platform) if record.country]
+            if known:
+                return max(known, key=lambda record: record.created_at).country
+        for phone in person.identifiers("phone"):
+            if phone.startswith("+44"):
+                return "GB"
+            if phone.startswith("+1"):
+                return "CA" if phone[2:5] in CANADIAN_AREAS else "US"
+        return None
+
+    def _left(self, person: Person) -> bool:
+        since = min(_within(person.registrations, 14, self.as_of))
+        return any(since <= order.processed_at < self.as_of for order in person.orders)
+
+
+def _within(times: list[datetime], days: int, as_of: datetime) -> list[datetime]:
+    return [at for at in times if as_of - timedelta(days=days) <= at < as_of]
+
+
+def _counted(person: Person, days: int | None, as_of: datetime) -> list[Order]:
+    least = datetime.min.replace(tzinfo=as_of.tzinfo) if days is None else as_of - timedelta(days=days)
+    return [order for order in person.orders if order.counted and least <= order.processed_at < as_of]
+
+
+def _spent(person: Person, as_of: datetime) -> dict[str, Decimal]:
+    spent: dict[str, Decimal] = {}
+    for order in _counted(person, 365, as_of):
+        spent[order.currency] = spent.get(order.currency, Decimal(0)) + Decimal(order.total)
+    return {currency: sum_ for currency, sum_ in spent.items() if sum_ >= _ENOUGH[currency]}
+
+
+def _tags(order: Order) -> list[str]:
+    return [tag.strip() for tag in order.tags.split(",")]
+
+
+def _bought_vape(person: Person, as_of: datetime) -> bool:
+    return any(line.sku.startswith("VAPE-") for order in _counted(person, 365, as_of) for line in order.lines)
+
+
+def _lapsed(person: Person, as_of: datetime) -> bool:
+    return bool(_counted(person, None, as_of)) and not _counted(person, 180, as_of)
+
+
+def _traits(rule: Audience, person: Person, as_of: datetime) -> dict[str, Any]:
+    if rule is AUDIENCES["recent_buyers"]:
+        return {"last_order_at": max(order.processed_at for order in _counted(person, 30, as_of)).isoformat()}
+    if rule is AUDIENCES["high_spenders"]:
+        return {"spent": {currency: str(total) for currency, total in _spent(person, as_of).items()}}
+    return {}
+
+
+AUDIENCES: dict[str, Audience] = {
+    "recent_buyers": Audience(
+        "email", "none", lambda person, as_of: bool(_counted(person, 30, as_of)),
+        {"klaviyo": "Recent buyers", "shopify": "aud-recent-buyer"},
+    ),
+    "lapsed_customers": Audience("sms", "none", _lapsed, {"klaviyo": "Lapsed customers SMS", "shopify": "aud-lapsed-sms"}),
+    "high_spenders": Audience(
+        "email", "none", lambda person, as_of: bool(_spent(person, as_of)),
+        {"klaviyo": "High spenders", "shopify": "aud-high-spender"},
+    ),
+    "vape_buyers_of_age": Audience("email", "vape", _bought_vape, {"klaviyo": "Vape customers of age"}),
+    "webinar_follow_up": Audience(
+        "email", "none", lambda person, as_of: bool(_within(person.registrations, 14, as_of)),
+        {"klaviyo": "Webinar follow-up"},
+    ),
+}  # fmt: skip
