@@ -32,9 +32,8 @@ class Claims:
         self.landing = landing
         self.lane = lane
         self.lease = lease
-        self.worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self._claimed = landing.path(lane, "claimed")
-        self._own = self._claimed / self.worker
+        self._name()
         self._held: set[Path] = set()
         self._renewed = 0.0
 
@@ -61,6 +60,8 @@ class Claims:
             return
         with self._locked():
             self._held = {folder for folder in self._held if self._holder(folder) == self.worker}
+            if self._holder(self._own) not in ("", self.worker):  # we were taken for dead
+                self._name()
             self._own.mkdir(exist_ok=True)
             for folder in {self._own, *self._held, *self._orphans()}:
                 self._take(folder)
@@ -74,6 +75,10 @@ class Claims:
                     _forget(folder)
         self._held.clear()
         self._renewed = 0.0
+
+    def _name(self) -> None:
+        self.worker = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._own = self._claimed / self.worker
 
     def _orphans(self) -> Iterator[Path]:
         for folder in self._claimed.iterdir():
