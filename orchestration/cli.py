@@ -84,17 +84,17 @@ def receive(
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8787,
 ) -> None:
     """Receive webhooks: verify, make durable, answer."""
-    from orchestration.landing.receiver import serve
+    from orchestration import serving
 
-    serve(host=host, port=port)
+    raise typer.Exit(serving.receive(host=host, port=port))
 
 
 @app.command()
 def speed_lane() -> None:
     """Work the speed lane in this process (under Dagster its sensor does)."""
-    from orchestration.activation.speed_lane import serve
+    from orchestration import serving
 
-    serve()
+    raise typer.Exit(serving.work_speed_lane())
 
 
 @app.command()
@@ -104,7 +104,7 @@ def sandbox(
     receiver: Annotated[str, typer.Option(help="Base URL that the stand-ins send webhooks to.")] = "",
 ) -> None:
     """Start the stand-in platforms and write a matching configuration into the home folder."""
-    from orchestration.demo import serve_sandbox
+    from orchestration.demo_shop import serve_sandbox
 
     raise typer.Exit(serve_sandbox(people=people, seed=seed, receiver=receiver))
 

@@ -18,10 +18,10 @@ _WORKSPACE = Path(__file__).resolve().parent.parent / "workspace.yaml"
 def run_dev(*, port: int, receiver_port: int, with_sandbox: bool, people: int) -> int:
     """Start everything, print the addresses, wait for Ctrl-C or TERM, stop everything.
 
-    With the sandbox, all of it works in a home of its own (`data/demo`), so that stand-ins never mix with real accounts.
+    With the sandbox, all of it works in a home of its own (`data/demo`): stand-ins never mix with real accounts.
     """
     if with_sandbox:
-        from orchestration.demo import demo_home
+        from orchestration.demo_shop import demo_home
 
         os.environ["AUDIENCES_HOME"] = str(demo_home())
     home = Home.current()
@@ -48,7 +48,7 @@ def _start(
     addresses = []
     receiver = f"http://127.0.0.1:{receiver_port}"
     if with_sandbox:
-        from orchestration.demo import start_sandbox
+        from orchestration.demo_shop import start_sandbox
 
         sandbox = start_sandbox(children, home, people=people, seed=1, receiver=receiver)
         addresses += [(f"stand-in {name}", url) for name, url in sandbox.urls.items()]

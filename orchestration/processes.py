@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -11,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Self
 
 from dlt_sources.errors import AudiencesError
 
@@ -25,7 +26,7 @@ class Children:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._files: list[IO[bytes]] = []
 
-    def __enter__(self) -> Children:
+    def __enter__(self) -> Self:
         self.logs.mkdir(parents=True, exist_ok=True)
         return self
 
@@ -104,7 +105,5 @@ def _hear_interrupts() -> None:
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
     if process.poll() is None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        except ProcessLookupError:
-            pass

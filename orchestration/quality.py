@@ -1,4 +1,4 @@
-"""The two boundaries as asset checks: raw → staging at the op that pulled, audiences → destinations at the op that pushes.
+"""The two boundaries as asset checks: raw → staging where it is pulled, audiences → destinations where it is pushed.
 
 A failed check blocks additions only: the plan's guards read `quality.check_results`; nothing downstream is skipped.
 """

@@ -6,7 +6,6 @@ command line hears of each station as it ends.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -63,4 +62,4 @@ def _write(path: Path, stations: list[Station]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".writing")
     draft.write_bytes(orjson.dumps([asdict(station) for station in stations]))
-    os.replace(draft, path)
+    draft.replace(path)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import duckdb
 from filelock import FileLock, Timeout
@@ -22,6 +22,9 @@ from dlt_sources.errors import AudiencesError
 from dlt_sources.platform import Platform
 from orchestration.activation.state import State, builds
 from orchestration.home import Home
+
+if TYPE_CHECKING:
+    from dlt_sources.pull import Pulled
 
 _VERSION = (
     "account VARCHAR, record_id VARCHAR, updated_at TIMESTAMPTZ, extracted_at TIMESTAMPTZ, payload JSON, "
@@ -47,26 +50,6 @@ class Build:
 
     build_id: int
     as_of: datetime
-
-
-class Contact(Protocol):
-    """One attempt to pull an object of an account; an empty `error` means that the source answered."""
-
-    @property
-    def platform(self) -> str:
-        """The platform's name."""
-
-    @property
-    def account(self) -> str:
-        """The account's name."""
-
-    @property
-    def object(self) -> str:
-        """The object's name."""
-
-    @property
-    def error(self) -> str:
-        """Why the source did not answer, or nothing."""
 
 
 @contextmanager
@@ -108,43 +91,62 @@ def ensure_raw(
     connection.execute("COMMIT")
 
 
-def record_contacts(connection: duckdb.DuckDBPyConnection, contacts: Iterable[Contact]) -> None:
+def record_contacts(connection: duckdb.DuckDBPyConnection, pulled: Iterable[Pulled]) -> None:
     """Note when each source last answered; a source that did not answer leaves no row and so grows stale."""
     schedules = {
         (platform.name, obj.name): int(obj.schedule.total_seconds())
         for platform in registry.all_platforms()
         for obj in platform.objects
     }
-    now = datetime.now(UTC)
-    for contact in contacts:
-        if not contact.error:
-            schedule = schedules[contact.platform, contact.object]
+    for one in pulled:
+        if one.contacted_at is not None:
+            schedule = schedules[one.platform, one.object]
             connection.execute(
                 "INSERT INTO raw_audiences.contacts VALUES (?, ?, ?, ?, ?)",
-                [contact.platform, contact.account, contact.object, now, schedule],
+                [one.platform, one.account, one.object, one.contacted_at, schedule],
             )
 
 
-def begin_build(state: State, connection: duckdb.DuckDBPyConnection, as_of: datetime | None = None) -> Build:
-    """Allot the next build number and write the times that this build decides by.
+def next_build_id(state: State, connection: duckdb.DuckDBPyConnection) -> int:
+    """The number that `begin_build` will allot next.
 
-    The number exceeds every one that state or warehouse has seen, so that restoring either from a backup never gives
-    a number twice; `known_at` strictly grows, so that it tells builds apart too.
+    It exceeds every one that state or warehouse has seen, so that restoring either from a backup never gives a number
+    twice.
     """
     _create(connection, "raw_audiences", _OWN_TABLES)
-    now = datetime.now(UTC)
-    newest = connection.execute("SELECT max(build_id), max(epoch_us(known_at)) FROM raw_audiences.builds").fetchone()
-    seen_id, seen_at = newest or (None, None)
-    if seen_at is not None:
-        now = max(now, datetime.fromtimestamp(seen_at / 1e6, UTC) + timedelta(milliseconds=1))
+    seen = connection.execute("SELECT max(build_id) FROM raw_audiences.builds").fetchone()
+    with state.ledger.connect() as ledger:
+        allotted = ledger.execute(select(func.max(builds.c.build_id))).scalar()
+    return max(allotted or 0, (seen[0] if seen else 0) or 0) + 1
+
+
+def begin_build(state: State, connection: duckdb.DuckDBPyConnection, as_of: datetime | None = None) -> Build:
+    """Allot the next build number and write the times that this build decides by; `known_at` tells builds apart too."""
+    build_id, now = next_build_id(state, connection), datetime.now(UTC)
+    newest = connection.execute("SELECT max(known_at) FROM raw_audiences.builds").fetchone()
+    if newest and newest[0] is not None:
+        now = max(now, newest[0] + timedelta(milliseconds=1))
     build_as_of = as_of or now
     with state.write_ledger() as ledger:
-        newest_id = ledger.execute(select(func.max(builds.c.build_id))).scalar()
-        build_id = max(newest_id or 0, seen_id or 0) + 1
         ledger.execute(insert(builds).values(build_id=build_id, as_of=build_as_of, started_at=now))
     values = [build_id, build_as_of, now, now]
     connection.execute("INSERT INTO raw_audiences.builds VALUES (?, ?, ?, ?)", values)
     return Build(build_id, build_as_of)
+
+
+def decided_build(connection: duckdb.DuckDBPyConnection) -> Build | None:
+    """The build whose decisions the warehouse holds now; None when there are none, or none that a build made.
+
+    Decisions carry the `known_at` of the build that made them, so that a build whose decisions failed is not taken for
+    theirs. A shop without a single identifier has none; then the clock's build speaks.
+    """
+    if not (has_table(connection, "marts", "decisions") and has_table(connection, "marts", "clock")):
+        return None
+    found = connection.execute(
+        "SELECT build_id, as_of FROM raw_audiences.builds WHERE known_at = (SELECT max(known_at) FROM marts.decisions)"
+        " UNION ALL SELECT build_id, as_of FROM marts.clock WHERE NOT EXISTS (FROM marts.decisions)"
+    ).fetchone()
+    return Build(int(found[0]), found[1]) if found else None
 
 
 def has_table(connection: duckdb.DuckDBPyConnection, schema: str, name: str) -> bool:

@@ -1,0 +1,135 @@
+"""`audiences demo`: the main job end to end against stand-in platforms, checked against what the stand-ins know.
+
+Pull over HTTP, build, check, plan, push; then two people opt out by webhook and leave. The exit code is 1 when one
+person is wrongly in or wrongly out.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from dlt_sources.errors import AudiencesError
+from orchestration import console, stations
+from orchestration.demo_shop import demo_home, start_sandbox
+from orchestration.home import Home
+from orchestration.processes import Children, free_port, listening
+from sandbox.client import Sandbox
+
+#: How long an opted-out person may take to leave before the demo calls it a failure.
+_PATIENCE_SECONDS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """One person who opted out: what they did, and the milliseconds until each step was done."""
+
+    act: str
+    audience: str
+    acknowledged_ms: float
+    left_ms: dict[str, float]
+
+
+@dataclass(slots=True)
+class Verdict:
+    """How the destinations compare with the truth, per audience and platform: expected, held, missing, surplus."""
+
+    rows: list[tuple[str, str, int, int, int, int]] = field(default_factory=list)
+
+    @property
+    def right(self) -> bool:
+        """True when nobody is wrongly in and nobody wrongly out."""
+        return bool(self.rows) and all(missing == surplus == 0 for *_, missing, surplus in self.rows)
+
+
+def run_demo(*, people: int, seed: int, fresh: bool, as_json: bool) -> int:
+    """Run the demo in its own home and print what happened; 0 when the result is right."""
+    folder = demo_home()
+    if fresh:
+        shutil.rmtree(folder, ignore_errors=True)
+    os.environ["AUDIENCES_HOME"] = str(folder)
+    home = Home.current()
+    started = time.monotonic()
+    port = free_port()
+    receiver = f"http://127.0.0.1:{port}"
+    say = _Say(quiet=as_json)
+    with Children(home.data / "logs") as children:
+        say("Starting stand-ins for the platforms, and the webhook receiver")
+        start_sandbox(children, home, people=people, seed=seed, receiver=receiver, fresh=fresh)
+        children.start("receiver", ["orchestration.cli", "receive", "--port", str(port)])
+        sandbox = Sandbox.connect(home.data / "sandbox")
+        failures, pushed, as_of = _run_the_job(home, say)
+        verdict = compare(sandbox, as_of)
+        children.wait_for("receiver", lambda: listening(port), 30)
+        children.start("speed-lane", ["orchestration.cli", "speed-lane"])
+        say("Two people opt out by webhook")
+        departures = [
+            opt_out(sandbox, act="sms_stop", audience="lapsed_customers"),
+            opt_out(sandbox, act="email_unsubscribe", audience="recent_buyers"),
+        ]
+        answers = _explain(home, sandbox)
+    right = verdict.right and not failures and all(departure.left_ms for departure in departures)
+    report = {
+        "right": right,
+        "seconds": round(time.monotonic() - started, 1),
+        "failures": failures,
+        "stations": [asdict(station) for station in stations.read(home)],
+        "pushed": pushed,
+        "verdict": verdict.rows,
+        "departures": [asdict(departure) for departure in departures],
+        "why": answers,
+    }
+    if as_json:
+        console.print_json(report)
+    else:
+        _show(home, report, verdict, departures)
+    return 0 if right else 1
+
+
+def compare(sandbox: Sandbox, as_of: datetime) -> Verdict:
+    """Hold what the destinations really hold against the truth of the stand-ins at `as_of`."""
+    held = sandbox.members()
+    verdict = Verdict()
+    for audience, told in sandbox.truth(as_of)["audiences"].items():
+        for platform, expected in told["members"].items():
+            wanted = set(expected["records"])
+            found = held[platform].get(expected["target"], set())
+            verdict.rows.append(
+                (audience, platform, len(wanted), len(found), len(wanted - found), len(found - wanted))
+            )
+    return verdict
+
+
+def opt_out(sandbox: Sandbox, *, act: str, audience: str) -> Departure:
+    """Let one member opt out by webhook and wait until every destination has let go of them."""
+    told = sandbox.truth()["audiences"][audience]["members"]
+    targets = {platform: expected["target"] for platform, expected in told.items()}
+    held = sandbox.members()
+    person = _member_everywhere(sandbox, {platform: held[platform][target] for platform, target in targets.items()})
+    records = {platform: set(person["records"][platform]) for platform in targets}
+    began = time.monotonic()
+    result = sandbox.act(act, person["person"])
+    if result.status is None or not 200 <= result.status < 300:
+        raise AudiencesError(f"The receiver answered {result.status} to {act}: see data/demo/data/logs/receiver.log.")
+    left: dict[str, float] = {}
+    while len(left) < len(targets) and time.monotonic() - began < _PATIENCE_SECONDS:
+        now = sandbox.members()
+        for platform, target in targets.items():
+            if platform not in left and not now[platform][target] & records[platform]:
+                left[platform] = round((time.monotonic() - began) * 1000, 1)
+    return Departure(act, audience, round(result.ms, 1), left if len(left) == len(targets) else {})
+
+
+def _member_everywhere(sandbox: Sandbox, held: Mapping[str, set[str]]) -> dict[str, Any]:
+    """A person whose records are members at every platform given."""
+    first = next(iter(held))
+    for record in sorted(held[first]):
+        person = sandbox.person(f"{first}:{record}")
+        if all(members & set(person["records"].get(platform, ())) for platform, members in held.items()):
+            return person
+    raise AudiencesError("Nobody is a member everywhere: run the demo with more --people.")

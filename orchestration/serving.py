@@ -1,0 +1,47 @@
+"""The two servers of the command line: the webhook receiver, and the speed lane without Dagster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+
+from orchestration import console
+from orchestration.home import Home
+
+
+def receive(*, host: str, port: int) -> int:
+    """Serve the webhook receiver until TERM or Ctrl-C; requests under way are finished first."""
+    import uvicorn
+
+    from orchestration.landing.receiver import app
+
+    console.err.print(f"Receiving on http://{host}:{port}/webhooks/<platform>/<account>; Ctrl-C stops.")
+    # No access log: some platforms carry a person's identifier in the URL.
+    config = uvicorn.Config(app(Home.current()), host=host, port=port, log_level=_level(), access_log=False, lifespan="on")
+    uvicorn.Server(config).run()
+    return 0
+
+
+def work_speed_lane() -> int:
+    """Settle the speed lane and make the calls it owes until TERM or Ctrl-C."""
+    from orchestration.activation.speed_lane import Worker
+    from orchestration.activation.state import State
+
+    logging.basicConfig(level=_level().upper(), format="%(asctime)s %(levelname)s %(message)s")
+    home, stop = Home.current(), threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    state = State.of(home)
+    console.err.print("Working the speed lane; Ctrl-C stops.")
+    try:
+        done = Worker.of(home, state).run(stop)
+    finally:
+        state.close()
+    console.err.print(f"Settled {done.requests} webhooks; {done.calls} calls were owed.")
+    return 0
+
+
+def _level() -> str:
+    return "debug" if os.environ.get("AUDIENCES_DEBUG") else "warning"
