@@ -299,20 +299,20 @@ class Platform:
     @property
     def source(self) -> Source:
         """The platform's `source` module (imports dlt)."""
-        return cast(Source, self._load("source"))
+        return cast("Source", self._load("source"))
 
     @property
     def webhook(self) -> Webhook:
         """The platform's `webhook` module."""
-        return cast(Webhook, self._load("webhook"))
+        return cast("Webhook", self._load("webhook"))
 
     def destination(self, account: Account) -> Destination:
         """The platform's destination for one account."""
-        return cast(Destination, self._load("destination").DESTINATION(account))
+        return cast("Destination", self._load("destination").DESTINATION(account))
 
     def destination_class(self) -> type[Destination] | None:
         """The platform's destination class, or None when it is a source only."""
-        return cast(type[Destination], self._load("destination").DESTINATION) if self.has("destination") else None
+        return cast("type[Destination]", self._load("destination").DESTINATION) if self.has("destination") else None
 
     def topic(self, name: str) -> Topic | None:
         """The declared topic of that name, or None when it is unknown to us."""
