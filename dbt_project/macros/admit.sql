@@ -11,6 +11,7 @@
     {%- set decisions = ref('decisions') -%}
     {%- set events = ref('customer_events') -%}
     {%- set clock = ref('clock') -%}
+    {%- set blocks = ref('person_blocks') -%}
     {%- if execute -%}
         {%- set faults = twin_faults(model) -%}
         {%- set columns = adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
@@ -20,7 +21,7 @@
                 'models/segments/' ~ model.name ~ '.yml: ' ~ faults | join(' ')
             ) }}
         {%- endif -%}
-        {{ admission_sql(model.name, model.config.meta.audience, columns, decisions, events, clock) }}
+        {{ admission_sql(model.name, model.config.meta.audience, columns, decisions, events, clock, blocks) }}
     {%- endif -%}
 {% endmacro %}
 
@@ -49,7 +50,7 @@
     {{ return(faults) }}
 {% endmacro %}
 
-{% macro admission_sql(name, audience, columns, decisions, events, clock) %}
+{% macro admission_sql(name, audience, columns, decisions, events, clock, blocks) %}
     {%- set traits = columns | reject('in', ['person_id', 'since']) | list -%}
     {%- set leave_on = audience.get('leave_on') or [] -%}
     {%- set enter_on = audience.get('enter_on') or [] -%}
@@ -98,13 +99,18 @@
         decisions.identifier_type,
         decisions.identifier,
         coalesce(decisions.eligible, false) as eligible,
-        coalesce(decisions.reason_codes, ['no_identifier']) as decided,
-        coalesce(decisions.evidence_ids, []) as evidence_ids,
+        -- Nothing was decided about a person without an identifier; what blocks the person still leads.
+        coalesce(
+            decisions.reason_codes,
+            list_append(coalesce(blocks.reason_codes, []), 'no_identifier')
+        ) as decided,
+        coalesce(decisions.evidence_ids, blocks.suppression_ids, []) as evidence_ids,
         turns.left_at is not null
         and coalesce(turns.left_at >= interested.since, true) as has_left,
         {{ draw(name, 'interested.person_id') }} < {{ audience.get('holdout', 0) }} as held_out
     from interested
     left join turns on interested.person_id = turns.person_id
+    left join {{ blocks }} as blocks on interested.person_id = blocks.person_id
     left join {{ decisions }} as decisions
         on
             interested.person_id = decisions.person_id

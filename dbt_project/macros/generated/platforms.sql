@@ -5,7 +5,7 @@
         'customer_records': ['klaviyo', 'shopify', 'twilio'],
         'customer_events': ['klaviyo', 'shopify', 'twilio'],
         'consent_events': ['klaviyo', 'shopify', 'twilio'],
-        'suppressions': ['klaviyo', 'shopify'],
+        'suppressions': ['klaviyo', 'shopify', 'twilio'],
         'age_evidence': ['klaviyo', 'shopify'],
         'landings': ['klaviyo', 'shopify', 'twilio'],
     }[shape]) }}

@@ -14,6 +14,10 @@ blocks as (
     select * from {{ ref('identifier_blocks') }}
 ),
 
+person_blocks as (
+    select * from {{ ref('person_blocks') }}
+),
+
 consent as (
     select * from {{ ref('consent_state') }}
 ),
@@ -37,14 +41,14 @@ considered as (
         keys.identifier,
         questions.question_id,
         list_concat(
-            coalesce(blocks.reason_codes, []),
+            list_concat(coalesce(person_blocks.reason_codes, []), coalesce(blocks.reason_codes, [])),
             list_concat(
                 case
                     when consent.state = 'granted' then []
                     -- What the person must be told needs no grant, only the absence of a stop.
                     when questions.purpose = 'transactional' and consent.state is distinct from 'withdrawn'
                         then []
-                    else [coalesce(consent.state, 'no_grant')]
+                    else [coalesce(nullif(consent.state, 'unknown'), 'no_grant')]
                 end,
                 coalesce(
                     ages.reason_codes,
@@ -56,7 +60,9 @@ considered as (
             )
         ) as found,
         list_concat(
-            coalesce(blocks.suppression_ids, []),
+            list_concat(
+                coalesce(person_blocks.suppression_ids, []), coalesce(blocks.suppression_ids, [])
+            ),
             list_concat(
                 list_filter([consent.consent_event_id], lambda id: id is not null),
                 coalesce(ages.age_evidence_ids, [])
@@ -68,6 +74,7 @@ considered as (
             as next_change_at
     from keys
     inner join questions on keys.identifier_type = questions.identifier_type
+    left join person_blocks on keys.person_id = person_blocks.person_id
     left join blocks
         on
             keys.person_id = blocks.person_id

@@ -59,7 +59,7 @@ places as (
     inner join countries on lower(trim(events.country)) = countries.name
     left join regions
         on countries.country = regions.country and lower(trim(events.region)) = regions.name
-    where events.occurred_at <= clock.as_of
+    where events.occurred_at < clock.as_of
     union all
     select
         person_records.person_id,

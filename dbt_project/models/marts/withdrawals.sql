@@ -38,7 +38,7 @@ complained as (
         min(suppressions.effective_at) as effective_at
     from suppressions
     inner join channels on suppressions.identifier_type = channels.identifier_type
-    where suppressions.kind in ('spam_complaint', 'manual_block') and suppressions.identifier is not null
+    where suppressions.kind = 'spam_complaint' and suppressions.identifier is not null
     group by all
 ),
 

@@ -1,86 +1,89 @@
 with suppressions as (
     select * from {{ ref('suppressions') }}
-    where recorded_at <= (select known_at from {{ ref('clock') }})
+    where
+        scope = 'identifier'
+        and recorded_at <= (select known_at from {{ ref('clock') }})
+),
+
+statements as (
+    select * from {{ ref('consent_events') }}
+    where identifier is not null
 ),
 
 records as (
     select * from {{ ref('person_records') }}
 ),
 
-current_keys as (
+keys as (
     select * from {{ ref('person_keys') }}
 ),
 
--- Also keys that a record no longer shows: they still lead to the person.
-past_keys as (
-    select distinct
-        records.person_id,
-        keys.key_type,
-        keys.target_key
-    from {{ ref('identity_keys') }} as keys
-    inner join records on keys.record_key = records.record_key
+-- A block set by hand on an address that had already opted out repeats that opt-out, as our own
+-- write of it does: a later grant must not meet it.
+echoes as (
+    select suppressions.suppression_id
+    from suppressions
+    inner join statements
+        on
+            suppressions.identifier_type = statements.identifier_type
+            and suppressions.identifier = statements.identifier
+            and suppressions.effective_at >= statements.effective_hi
+    where
+        suppressions.kind = 'manual_block'
+        and (statements.state = 'withdrawn' or starts_with(statements.state, 'granted'))
+    group by suppressions.suppression_id
+    having
+        max(statements.effective_hi) filter (where statements.state = 'withdrawn') is not null
+        and not coalesce(
+            max(statements.effective_lo) filter (where statements.state <> 'withdrawn')
+            > max(statements.effective_hi) filter (where statements.state = 'withdrawn'),
+            false
+        )
 ),
 
-by_person as (
+standing as (
+    select * from suppressions
+    where suppression_id not in (select suppression_id from echoes)
+),
+
+blocked as (
     select
-        suppressions.suppression_id,
-        suppressions.reason_code,
-        records.person_id,
-        case when suppressions.scope = 'identifier' then suppressions.identifier_type end
-            as identifier_type
-    from suppressions
+        keys.person_id,
+        keys.identifier_type,
+        keys.identifier,
+        standing.reason_code,
+        standing.suppression_id
+    from standing
+    inner join keys
+        on
+            standing.identifier_type = keys.identifier_type
+            and standing.identifier = keys.identifier
+    union
+    -- A reason that names a record only binds the identifiers of that record's person.
+    select
+        keys.person_id,
+        keys.identifier_type,
+        keys.identifier,
+        standing.reason_code,
+        standing.suppression_id
+    from standing
     inner join records
         on
-            suppressions.platform = records.platform
-            and suppressions.account = records.account
-            and suppressions.record_id = records.record_id
-    where suppressions.scope = 'person' or suppressions.identifier is null
-    union
-    select
-        suppressions.suppression_id,
-        suppressions.reason_code,
-        past_keys.person_id,
-        null as identifier_type
-    from suppressions
-    inner join past_keys
+            standing.platform = records.platform
+            and standing.account = records.account
+            and standing.record_id = records.record_id
+    inner join keys
         on
-            suppressions.identifier_type = past_keys.key_type
-            and suppressions.identifier = past_keys.target_key
-    where suppressions.scope = 'person'
-),
-
-blocks as (
-    select
-        keys.person_id,
-        keys.identifier_type,
-        keys.identifier,
-        by_person.reason_code,
-        by_person.suppression_id
-    from by_person
-    inner join current_keys as keys
-        on
-            by_person.person_id = keys.person_id
-            and coalesce(by_person.identifier_type, keys.identifier_type) = keys.identifier_type
-    union
-    select
-        keys.person_id,
-        keys.identifier_type,
-        keys.identifier,
-        suppressions.reason_code,
-        suppressions.suppression_id
-    from suppressions
-    inner join current_keys as keys
-        on
-            suppressions.identifier_type = keys.identifier_type
-            and suppressions.identifier = keys.identifier
-    where suppressions.scope = 'identifier'
+            records.person_id = keys.person_id
+            and standing.identifier_type = keys.identifier_type
+    where standing.identifier is null
 )
 
 select
     person_id,
     identifier_type,
     identifier,
-    list(distinct reason_code) as reason_codes,
-    list(distinct suppression_id) as suppression_ids
-from blocks
+    list(distinct reason_code order by reason_code) as reason_codes,
+    list(distinct suppression_id order by suppression_id) as suppression_ids
+from blocked
 group by all

@@ -29,12 +29,22 @@ renamed as (
         topic,
         {{ typed(fields, essential={
             'id': "topic like 'orders/%'",
-            'customer_id': "topic like 'customers%' and email is null and phone is null",
+            'customer_id': "email is null and phone is null and topic in (
+                'customers_email_marketing_consent/update',
+                'customers/email_marketing_consent_update',
+                'customers_marketing_consent/update',
+                'customers/marketing_consent_update',
+                'customers/delete',
+                'customers/redact'
+            )",
             'email_state': "topic in (
                 'customers_email_marketing_consent/update',
                 'customers/email_marketing_consent_update'
             )",
-            'sms_state': "topic = 'customers_marketing_consent/update'",
+            'sms_state': "topic in (
+                'customers_marketing_consent/update',
+                'customers/marketing_consent_update'
+            )",
         }) }},
         first_seen_at
     from source

@@ -64,9 +64,15 @@ worded as (
             when inbound
                 then coalesce(
                     case when opt_out_type in ('STOP', 'START') then opt_out_type end,
-                    upper(regexp_replace(body, '[^\p{L}\p{N}]', '', 'g'))
+                    upper(regexp_replace(strip_accents(body), '[^\p{L}\p{N}]', '', 'g'))
                 )
         end as word,
+        case
+            when inbound
+                then regexp_replace(
+                    replace(replace(lower(strip_accents(body)), '''', ''), '’', ''), '[^a-z0-9]+', ' ', 'g'
+                )
+        end as wording,
         case when starts_with(own_address, 'whatsapp:') then 'whatsapp' else 'sms' end as channel
     from texts
 ),
@@ -116,6 +122,7 @@ select
     case when detail = 'after_stop' and not after_stop then null else state end as state,
     method,
     word,
+    wording,
     error_code,
     inbound,
     occurred_at,

@@ -1,0 +1,70 @@
+with suppressions as (
+    select * from {{ ref('suppressions') }}
+    where
+        scope = 'person'
+        and recorded_at <= (select known_at from {{ ref('clock') }})
+),
+
+-- Also keys that a record no longer shows: they still lead to the person.
+keys as (
+    select
+        records.person_id,
+        keys.platform,
+        keys.account,
+        keys.record_id,
+        keys.key_type,
+        keys.target_key
+    from {{ ref('identity_keys') }} as keys
+    inner join {{ ref('person_records') }} as records on keys.record_key = records.record_key
+),
+
+-- Every key of the record that a reason names, since a redacted record shows none of them any more.
+named_keys as (
+    select
+        suppression_id,
+        reason_code,
+        identifier_type as key_type,
+        identifier as target_key
+    from suppressions
+    where identifier is not null
+    union
+    select
+        suppressions.suppression_id,
+        suppressions.reason_code,
+        keys.key_type,
+        keys.target_key
+    from suppressions
+    inner join keys
+        on
+            suppressions.platform = keys.platform
+            and suppressions.account = keys.account
+            and suppressions.record_id = keys.record_id
+),
+
+blocked as (
+    select
+        named_keys.suppression_id,
+        named_keys.reason_code,
+        keys.person_id
+    from named_keys
+    inner join keys
+        on named_keys.key_type = keys.key_type and named_keys.target_key = keys.target_key
+    union
+    select
+        suppressions.suppression_id,
+        suppressions.reason_code,
+        records.person_id
+    from suppressions
+    inner join {{ ref('person_records') }} as records
+        on
+            suppressions.platform = records.platform
+            and suppressions.account = records.account
+            and suppressions.record_id = records.record_id
+)
+
+select
+    person_id,
+    list(distinct reason_code order by reason_code) as reason_codes,
+    list(distinct suppression_id order by suppression_id) as suppression_ids
+from blocked
+group by person_id
