@@ -15,8 +15,8 @@ def main() -> int:
     """Parse the command line, print the addresses, serve; 1 when the sandbox cannot start."""
     parser = argparse.ArgumentParser(prog="python -m sandbox", description="Stand-in platforms with a demo population.")
     parser.add_argument("--home", type=Path, required=True, help="folder that keeps the platforms' state")
-    parser.add_argument("--people", type=int, default=DEFAULT_PEOPLE, help="size of a new population (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="seed of a new population (default %(default)s)")
+    parser.add_argument("--people", type=int, default=DEFAULT_PEOPLE, help="size of a new population (%(default)s)")
+    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="seed of a new population (%(default)s)")
     parser.add_argument("--as-of", type=datetime.fromisoformat, help="moment a new population stands at (default: now)")
     parser.add_argument("--ports", type=int, default=0, help="first port, the others follow (default 0: free ports)")
     parser.add_argument("--receiver", help="address that webhooks are sent to, without /webhooks/...")
@@ -33,10 +33,11 @@ def main() -> int:
     try:
         with Host(given.home, given.people, given.seed, as_of, given.ports, given.fresh, settings) as host:
             for platform, url in host.described()["urls"].items():
-                print(f"{platform:<10} {url}", flush=True)
+                sys.stdout.write(f"{platform:<10} {url}\n")
+            sys.stdout.flush()
             asyncio.run(host.serve())
     except (RuntimeError, ValueError) as problem:
-        print(f"sandbox: {problem}", file=sys.stderr)
+        sys.stderr.write(f"sandbox: {problem}\n")
         return 1
     return 0
 

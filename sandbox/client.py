@@ -111,9 +111,7 @@ class Sandbox:
         found: dict[str, Any] = self._ask("GET", "/people", query={"who": who})[0]
         return found
 
-    def _ask(
-        self, method: str, path: str, body: Any = None, platform: str | None = None, query: Any = None
-    ) -> Any:
+    def _ask(self, method: str, path: str, body: Any = None, platform: str | None = None, query: Any = None) -> Any:
         url = self.urls[platform or next(iter(self.urls))]
         answer = self._session.request(method, f"{url}/_sandbox{path}", json=body, params=query, timeout=120)
         if answer.status_code >= 400:

@@ -48,9 +48,8 @@ class Control:
             "/members": (self.members, ["GET"]),
             "/people": (self.people, ["GET"]),
         }
-        return Starlette(
-            routes=[Route(f"/_sandbox{path}", _guarded(run), methods=allowed) for path, (run, allowed) in routes.items()]
-        )
+        paths = [Route(f"/_sandbox{path}", _guarded(run), methods=known) for path, (run, known) in routes.items()]
+        return Starlette(routes=paths)
 
     async def about(self, request: Request) -> Response:
         """GET /_sandbox: what runs here."""
@@ -125,7 +124,7 @@ def _described(person: Person) -> dict[str, Any]:
 async def _body(request: Request) -> dict[str, Any]:
     found = orjson.loads(await request.body())
     if not isinstance(found, dict):
-        raise ValueError("the body must be a JSON object")
+        raise TypeError("the body must be a JSON object")
     return found
 
 

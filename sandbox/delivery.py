@@ -58,9 +58,7 @@ class Courier:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
 
-    async def _send_all(
-        self, standin: StandIn, webhook: Webhook, targets: list[tuple[str, str]], delay: float
-    ) -> None:
+    async def _send_all(self, standin: StandIn, webhook: Webhook, targets: list[tuple[str, str]], delay: float) -> None:
         await asyncio.sleep(delay)
         for target in targets:
             await self._send(standin, webhook, target, 1)

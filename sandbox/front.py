@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.calls import Call
 from sandbox.faults import Fault
-from sandbox.standin import Refused, StandIn
+from sandbox.standin import RefusalError, StandIn
 
 _HTML = "<!DOCTYPE html><html><head><title>We'll be right back</title></head><body><h1>502</h1></body></html>"
 
@@ -76,7 +76,7 @@ class Front:
                     handler = way.handlers.get(call.method)
                     return handler(call) if handler else self.standin.error(405, call)
             return self.standin.error(404, call)
-        except Refused as refused:
+        except RefusalError as refused:
             return refused.response
         except Exception:
             # A mistake of the sandbox itself: it must be seen, and the client must still get an answer.

@@ -7,29 +7,15 @@ withdrawal is always a double opt-in by the person, and nobody starts again afte
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from random import Random
-from typing import Protocol
 
 from sandbox import population_data as data
 from sandbox.facts import Person, valid_email, valid_phone
+from sandbox.population_person import Maker
 
 _BLOCKS = ("hard_bounce", "invalid_address", "spam_complaint", "manual_block")
 
 
-class Speaker(Protocol):
-    """A person in the making, as far as consent needs it."""
-
-    draw: dict[str, str]
-    random: Random
-    person: Person
-
-    def ago(self, least: float, most: float) -> datetime: ...
-    def say(self, channel: str, identifier: str | None, state: str, at: datetime, platform: str) -> None: ...
-    def block(self, email: str | None, kind: str, at: datetime) -> None: ...
-    def text(self, inbound: bool, body: str, at: datetime, status: str, error: int | None = None) -> None: ...
-
-
-def declare(speaker: Speaker) -> None:
+def declare(speaker: Maker) -> None:
     """Give the person statements, suppressions and texts, according to the draw."""
     _by_email(speaker)
     _by_text(speaker)
@@ -43,7 +29,7 @@ def _address(person: Person, platform: str, channel: str) -> str | None:
     return None
 
 
-def _by_email(speaker: Speaker) -> None:
+def _by_email(speaker: Maker) -> None:
     kind, person = speaker.draw["email"], speaker.person
     shop, mailer = _address(person, "shopify", "email"), _address(person, "klaviyo", "email")
     early, late = speaker.ago(70, 400), speaker.ago(35, 65)
@@ -86,7 +72,7 @@ def _by_email(speaker: Speaker) -> None:
         speaker.block(mailer, kind, late)
 
 
-def _speak_apart(speaker: Speaker, shop: str, mailer: str, early: datetime, late: datetime) -> None:
+def _speak_apart(speaker: Maker, shop: str, mailer: str, early: datetime, late: datetime) -> None:
     states = ("granted", "granted", "withdrawn", "")
     for address, platform, at in ((shop, "shopify", early), (mailer, "klaviyo", late)):
         state = speaker.random.choice(states)
@@ -94,7 +80,7 @@ def _speak_apart(speaker: Speaker, shop: str, mailer: str, early: datetime, late
             speaker.say("email", address, state, at, platform)
 
 
-def _by_text(speaker: Speaker) -> None:
+def _by_text(speaker: Maker) -> None:
     kind, person = speaker.draw["sms"], speaker.person
     shop, mailer = _address(person, "shopify", "sms"), _address(person, "klaviyo", "sms")
     phones = person.identifiers("phone")
@@ -123,7 +109,7 @@ def _by_text(speaker: Speaker) -> None:
         _chat(speaker)
 
 
-def _chat(speaker: Speaker) -> None:
+def _chat(speaker: Maker) -> None:
     twilio_only = speaker.draw["reach"] == "twilio"
     granted = any(s.channel == "sms" and s.state == "granted" for s in speaker.person.statements)
     for _ in range(speaker.random.randint(1, 3) if granted else 0):

@@ -1,16 +1,19 @@
 """Tables behind the population: names, places, goods, how often a situation occurs, and the scripted people."""
 
 FIRST_NAMES = (
-    "Ada Amir Anna Arun Beatriz Ben Carla Chen Dana Daniel Elena Emil Farid Fiona Grace Hana Hugo Ines Ivan Jade Jonas "
-    "Kemi Lars Leila Liam Lucia Maja Marco Mei Mila Nadia Noah Olga Omar Paula Pedro Priya Quinn Rania Rosa Sam Sara "
-    "Sofia Tariq Tess Theo Uma Victor Wanda Yara Yusuf Zoe"
-).split()
+    "Ada", "Amir", "Anna", "Arun", "Beatriz", "Ben", "Carla", "Chen", "Dana", "Daniel", "Elena", "Emil", "Farid",
+    "Fiona", "Grace", "Hana", "Hugo", "Ines", "Ivan", "Jade", "Jonas", "Kemi", "Lars", "Leila", "Liam", "Lucia",
+    "Maja", "Marco", "Mei", "Mila", "Nadia", "Noah", "Olga", "Omar", "Paula", "Pedro", "Priya", "Quinn", "Rania",
+    "Rosa", "Sam", "Sara", "Sofia", "Tariq", "Tess", "Theo", "Uma", "Victor", "Wanda", "Yara", "Yusuf", "Zoe",
+)  # fmt: skip
 LAST_NAMES = (
-    "Abbott Alvarez Baker Banerjee Becker Brandt Brown Castillo Chen Clarke Cohen Dahl Diaz Dubois Evans Farah Fischer "
-    "Flores Garcia Gupta Haddad Hansen Ito Ivanova Jansen Johnson Kaya Keller Khan Kim Kowalski Larsen Lee Lopez Marin "
-    "Martin Mensah Meyer Moreau Nakamura Ndiaye Nguyen Novak Okafor Olsen Park Patel Petrov Quist Rahman Ramos Reyes "
-    "Rossi Sato Schmidt Silva Singh Suarez Tanaka Torres Ueda Vargas Vogel Walsh Weber Wong Yilmaz Zhang"
-).split()
+    "Abbott", "Alvarez", "Baker", "Banerjee", "Becker", "Brandt", "Brown", "Castillo", "Chen", "Clarke", "Cohen",
+    "Dahl", "Diaz", "Dubois", "Evans", "Farah", "Fischer", "Flores", "Garcia", "Gupta", "Haddad", "Hansen", "Ito",
+    "Ivanova", "Jansen", "Johnson", "Kaya", "Keller", "Khan", "Kim", "Kowalski", "Larsen", "Lee", "Lopez", "Marin",
+    "Martin", "Mensah", "Meyer", "Moreau", "Nakamura", "Ndiaye", "Nguyen", "Novak", "Okafor", "Olsen", "Park",
+    "Patel", "Petrov", "Quist", "Rahman", "Ramos", "Reyes", "Rossi", "Sato", "Schmidt", "Silva", "Singh", "Suarez",
+    "Tanaka", "Torres", "Ueda", "Vargas", "Vogel", "Walsh", "Weber", "Wong", "Yilmaz", "Zhang",
+)  # fmt: skip
 
 # country, region code, region name, city, postal code, telephone area
 PLACES = (

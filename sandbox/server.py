@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import orjson
 import uvicorn
@@ -54,8 +54,9 @@ class Host:
     """The world, its apps and their sockets; as a context it keeps the home to itself."""
 
     def __init__(
-        self, home: Path, people: int, seed: int, as_of: datetime | None, port: int, fresh: bool, settings: dict[str, Any]
-    ) -> None:
+        self, home: Path, people: int, seed: int, as_of: datetime | None, port: int, fresh: bool,
+        settings: dict[str, Any],
+    ) -> None:  # fmt: skip
         home.mkdir(parents=True, exist_ok=True)
         self.home = home
         self.ready = threading.Event()
@@ -81,7 +82,7 @@ class Host:
             for standin in self.world.standins.values()
         ]  # fmt: skip
 
-    def __enter__(self) -> Host:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *exc: object) -> None:

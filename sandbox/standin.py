@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Handler: TypeAlias = Callable[[Call], Response]
 
 
-class Refused(Exception):
+class RefusalError(Exception):
     """Raised anywhere in a handler: the call ends with this answer."""
 
     def __init__(self, response: Response) -> None:
@@ -99,14 +99,17 @@ class StandIn(ABC):
     def members(self) -> dict[str, list[str]]:
         """Who is in each list, or bears each tag: sorted record ids by name."""
 
+    @abstractmethod
     def finish(self, call: Call, response: Response) -> None:
         """Add the headers that every answer of the platform carries."""
 
+    @abstractmethod
     def settle(self) -> None:
         """Carry out what the platform does by itself in the meantime (jobs, deliveries)."""
 
-    def abandoned(self, target: str) -> None:
-        """Hear that a webhook target failed at every try."""
+    def abandoned(self, target: str) -> bool:
+        """Hear that a webhook target failed at every try; whether a subscription was deleted for it."""
+        return False
 
     def config(self, url: str) -> dict[str, str]:
         """What a client has to be told besides the credentials."""

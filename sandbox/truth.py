@@ -220,7 +220,9 @@ AUDIENCES: dict[str, Audience] = {
         "email", "none", lambda person, as_of: bool(_counted(person, 30, as_of)),
         {"klaviyo": "Recent buyers", "shopify": "aud-recent-buyer"},
     ),
-    "lapsed_customers": Audience("sms", "none", _lapsed, {"klaviyo": "Lapsed customers SMS", "shopify": "aud-lapsed-sms"}),
+    "lapsed_customers": Audience(
+        "sms", "none", _lapsed, {"klaviyo": "Lapsed customers SMS", "shopify": "aud-lapsed-sms"}
+    ),
     "high_spenders": Audience(
         "email", "none", lambda person, as_of: bool(_spent(person, as_of)),
         {"klaviyo": "High spenders", "shopify": "aud-high-spender"},

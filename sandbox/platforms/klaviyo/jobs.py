@@ -6,8 +6,9 @@ moment, so nothing runs in the background.
 
 from __future__ import annotations
 
+import time
 import uuid
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sandbox.facts import utc_now, valid_email, valid_phone
@@ -28,7 +29,7 @@ class Jobs:
 
     def accept(self, kind: str, payload: Row, total: int) -> str:
         """Queue a job; its id."""
-        now = datetime.now().astimezone()
+        now = datetime.now(UTC)
         ready = now + timedelta(seconds=self.state.standin.world.settings.job_seconds)
         row_id = str(uuid.uuid4())
         row: Row = {
@@ -47,7 +48,7 @@ class Jobs:
 
     def settle(self) -> None:
         """Carry out what is due; a job in the second half of its time is "processing"."""
-        now = datetime.now().timestamp()
+        now = time.time()
         for row_id in sorted(self._open, key=lambda job: float(self.table.rows[job]["ready"])):
             row = self.table.rows[row_id]
             if now >= row["ready"]:

@@ -16,7 +16,7 @@ import orjson
 from starlette.responses import Response
 
 from sandbox.calls import Call
-from sandbox.standin import Refused
+from sandbox.standin import RefusalError
 from sandbox.store import Index, Row
 
 MEDIA_TYPE = "application/vnd.api+json"
@@ -62,15 +62,15 @@ def failure(status: int, code: str, title: str, detail: str, **more: Any) -> Res
     return Response(orjson.dumps({"errors": [error]}), status, media_type=MEDIA_TYPE)
 
 
-def invalid(detail: str, **where: Any) -> Refused:
+def invalid(detail: str, **where: Any) -> RefusalError:
     """A 400 for raising."""
-    return Refused(failure(400, "invalid", "Invalid input.", detail, **where))
+    return RefusalError(failure(400, "invalid", "Invalid input.", detail, **where))
 
 
-def not_found(kind: str, row_id: str) -> Refused:
+def not_found(kind: str, row_id: str) -> RefusalError:
     """A 404 for raising."""
     detail = f"A {kind} with id {row_id} does not exist."
-    return Refused(failure(404, "not_found", "Not found.", detail, parameter=f"{kind}_id"))
+    return RefusalError(failure(404, "not_found", "Not found.", detail, parameter=f"{kind}_id"))
 
 
 def stamp(moment: datetime) -> str:

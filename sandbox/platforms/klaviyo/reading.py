@@ -12,7 +12,17 @@ from sandbox.calls import Call
 from sandbox.facts import valid_email, valid_phone
 from sandbox.platforms.klaviyo import render
 from sandbox.platforms.klaviyo.jsonapi import (
-    EQUALS, RANGES, Clause, document, failure, invalid, not_found, page, page_size, parse_filter, sortable,
+    EQUALS,
+    RANGES,
+    Clause,
+    document,
+    failure,
+    invalid,
+    not_found,
+    page,
+    page_size,
+    parse_filter,
+    sortable,
 )  # fmt: skip
 from sandbox.platforms.klaviyo.state import State
 from sandbox.standin import Way
@@ -45,13 +55,13 @@ class Reading:
     def ways(self) -> list[Way]:
         """The paths."""
         state = self.state
+        event, metric = partial(_render, render.event, state), partial(_render, render.metric, state)
+        contact_list = partial(_render, render.contact_list, state)
         return [
-            Way("/api/profiles/{id}", GET=self.one_profile),
-            Way("/api/events", GET=self.events),
-            Way("/api/events/{id}", GET=partial(_one, state.events, "event", partial(_render, render.event, state))),
+            Way("/api/events/{id}", GET=partial(_one, state.events, "event", event)),
             Way("/api/metrics", GET=self.metrics),
-            Way("/api/metrics/{id}", GET=partial(_one, state.metrics, "metric", partial(_render, render.metric, state))),
-            Way("/api/lists/{id}", GET=partial(_one, state.lists, "list", partial(_render, render.contact_list, state))),
+            Way("/api/metrics/{id}", GET=partial(_one, state.metrics, "metric", metric)),
+            Way("/api/lists/{id}", GET=partial(_one, state.lists, "list", contact_list)),
             Way("/api/lists/{id}/profiles", GET=self.list_profiles),
             Way("/api/accounts", GET=lambda call: document([self._account], links=_links(call))),
         ]
@@ -76,7 +86,7 @@ class Reading:
     def events(self, call: Call) -> Response:
         """GET /api/events, newest first unless sorted otherwise."""
         clauses = [_as_datetime(c) for c in parse_filter(call, _EVENT_FILTERS, frozenset({"datetime"}))]
-        name, descending = _sort(call, ("datetime", "timestamp"), "-datetime")
+        _, descending = _sort(call, ("datetime", "timestamp"), "-datetime")
         rows, state = self.state.events.rows, self.state
         keys = {"metric_id": "metric", "profile_id": "profile"}
 
@@ -94,7 +104,7 @@ class Reading:
         if "profile" in wanted:
             people = sorted({rows[row_id]["profile"] for row_id in ids} & state.profiles.rows.keys())
             included += [render.profile(call, state, i) for i in people]
-        return document(data, links=links, **({"included": included} if wanted else {}))
+        return document(data, links=links, included=included) if wanted else document(data, links=links)
 
     def metrics(self, call: Call) -> Response:
         """GET /api/metrics: pages of 200, the size cannot be chosen."""

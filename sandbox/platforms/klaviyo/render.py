@@ -10,6 +10,8 @@ from sandbox.calls import Call
 from sandbox.platforms.klaviyo.state import State
 from sandbox.store import Row
 
+_INTERNAL = frozenset({"payload", "ready", "kind", "errors", "done"})
+
 
 def root(call: Call) -> str:
     """Scheme and host as the client addressed them."""
@@ -87,7 +89,7 @@ def contact_list(call: Call, state: State, row_id: str) -> Row:
 
 def job(call: Call, kind: str, row_id: str, row: Row) -> Row:
     """One bulk job without the payload it carries."""
-    attributes = {name: value for name, value in row.items() if name not in ("payload", "ready", "kind", "errors", "done")}
+    attributes = {name: value for name, value in row.items() if name not in _INTERNAL}
     me = f"{root(call)}/api/{kind}s/{row_id}"
     related: Row = {}
     if kind == "profile-bulk-import-job":

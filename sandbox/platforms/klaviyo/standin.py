@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from sandbox.calls import Call
 from sandbox.facts import Facts, utc_now
+from sandbox.platforms.klaviyo.bulk import Bulk
 from sandbox.platforms.klaviyo.jobs import Jobs
 from sandbox.platforms.klaviyo.jsonapi import failure
 from sandbox.platforms.klaviyo.limits import Tiers, too_many
@@ -65,7 +66,8 @@ class Klaviyo(StandIn):
     def ways(self) -> list[Way]:
         """All paths; a path that reads and writes stands in `Writing`."""
         reading = Reading(self.state, _ACCOUNT)
-        return Writing(self.state, self.jobs, reading).ways() + reading.ways() + self.webhooks.ways()
+        parts = (Writing(self.state, self.jobs, reading), Bulk(self.state, self.jobs), reading, self.webhooks)
+        return [way for part in parts for way in part.ways()]
 
     def settle(self) -> None:
         """Carry out the jobs that are due."""
@@ -77,10 +79,10 @@ class Klaviyo(StandIn):
     def admit(self, call: Call) -> Response | None:
         """Key, then revision, then media type, then limits."""
         if call.headers.get("authorization", "") != f"Klaviyo-API-Key {self.credentials['api_key']}":
-            missing = "authorization" not in call.headers
-            code = "not_authenticated" if missing else "authentication_failed"
-            title = "Authentication credentials were not provided." if missing else "Incorrect authentication credentials."
-            return failure(401, code, title, "Missing or invalid private key.")
+            if "authorization" not in call.headers:
+                title = "Authentication credentials were not provided."
+                return failure(401, "not_authenticated", title, "Missing or invalid private key.")
+            return failure(401, "authentication_failed", "Incorrect credentials.", "Invalid private key.")
         refusal = _wrong_revision(call) or unsupported_media(call)
         if refusal is None and not self.world.settings.unlimited:
             refusal = self._tiers.refuse(call)

@@ -14,7 +14,7 @@ from sandbox.standin import StandIn
 from sandbox.store import Row
 
 LISTS = ("Recent buyers", "Lapsed customers SMS", "High spenders", "Vape customers of age", "Webinar follow-up")
-OTHER_LISTS = ("Newsletter", "Spring sale", "Summer sale", "Gift guide", "VIP early access", "Recent buyers (old)", "Staff")
+OTHER_LISTS = ("Newsletter", "Spring sale", "Summer sale", "Gift guide", "Early access", "Recent buyers (old)", "Staff")
 METRICS = {
     "webinar": "Webinar Registered",
     "subscribed": "Subscribed to Email Marketing",
@@ -121,8 +121,8 @@ class State:
     def seed(self, facts: Facts) -> None:
         """Render the population."""
         born = stamp(facts.as_of - timedelta(days=900))
-        lists = {short_id("list", name): {"name": name, "created": born, "updated": born} for name in LISTS + OTHER_LISTS}
-        self.lists.load(lists)
+        dated = {"created": born, "updated": born}
+        self.lists.load({short_id("list", name): {"name": name, **dated} for name in LISTS + OTHER_LISTS})
         self.metrics.load({short_id("metric", name): {"name": name, "created": born} for name in METRICS.values()})
         profiles: dict[str, Row] = {}
         events: dict[str, Row] = {}

@@ -129,7 +129,8 @@ class Webhooks:
         properties: Row = {"email_address": address}
         world = self.state.standin.world
         if said:
-            world.add_fact("statement", person.person, at, channel="email", identifier=address, state=said, platform="klaviyo")
+            where = {"channel": "email", "identifier": address, "platform": "klaviyo"}
+            world.add_fact("statement", person.person, at, state=said, **where)
         if what == "unsubscribed":
             unsubscribe_email(email, text)
         elif what == "subscribed":

@@ -133,15 +133,17 @@ class Acts:
             "X-Shopify-Name": "audiences",
         }  # fmt: skip
         targets = [row["address"] for row in self.state.webhooks.rows.values() if row["topic"] == topic]
-        return Webhook(
-            topic, body, headers, delivery, lambda url, sent: {"X-Shopify-Hmac-SHA256": sign(self.secret, sent)}, targets
-        )
+
+        def signed(url: str, sent: bytes) -> dict[str, str]:
+            return {"X-Shopify-Hmac-SHA256": sign(self.secret, sent)}
+
+        return Webhook(topic, body, headers, delivery, signed, targets)
 
 
 def shop_row(domain: str, founded: datetime) -> Row:
     """The shop itself, as shop.json shows it."""
     return {
         "id": 548380009, "name": "Acme", "email": "owner@acme.example", "domain": domain, "myshopify_domain": domain,
-        "country_code": "US", "currency": "USD", "iana_timezone": "Etc/GMT+5", "plan_name": "basic", "weight_unit": "kg",
+        "country_code": "US", "currency": "USD", "iana_timezone": "Etc/GMT+5", "plan_name": "basic",
         "shop_owner": "Acme Owner", "created_at": stamp(founded), "updated_at": stamp(founded), "primary_locale": "en",
     }  # fmt: skip

@@ -6,8 +6,18 @@ import math
 from typing import Any
 
 from graphql import (
-    FieldNode, FragmentDefinitionNode, FragmentSpreadNode, GraphQLError, InlineFragmentNode, IntValueNode,
-    OperationDefinitionNode, SelectionSetNode, VariableNode, build_schema, execute_sync, parse, validate,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    build_schema,
+    execute_sync,
+    parse,
+    validate,
+    value_from_ast_untyped,
 )  # fmt: skip
 from graphql.language import OperationType
 from graphql.language.ast import DocumentNode
@@ -57,7 +67,7 @@ class GraphQL:
         if not self.state.standin.world.settings.unlimited and self._bucket.pour(requested):
             return self.throttled(requested)
         result = execute_sync(
-            _SCHEMA, document, Root(self.state, self.shop, call), variable_values=variables,
+            _SCHEMA, document, Root(self.state, self.shop, call).fields(), variable_values=variables,
             operation_name=request.get("operationName"),
         )  # fmt: skip
         actual = min(requested, actual_cost(result.data, document))
@@ -113,13 +123,13 @@ def _cost(field: FieldNode, fragments: dict[str, FragmentDefinitionNode], variab
     if field.selection_set is None:
         return 0
     inner = sum(_cost(child, fragments, variables) for child in _fields(field.selection_set, fragments))
-    sizes = [argument.value for argument in field.arguments if argument.name.value in ("first", "last")]
-    if not sizes:
+    given = {argument.name.value: argument.value for argument in field.arguments}
+    if "ids" in given:
+        return len(value_from_ast_untyped(given["ids"], variables) or ()) * (1 + inner)
+    size = given.get("first") or given.get("last")
+    if size is None:
         return inner + (0 if field.name.value in _LEAVES else 1)
-    size = sizes[0]
-    number = variables.get(size.name.value, 1) if isinstance(size, VariableNode) else 1
-    number = int(size.value) if isinstance(size, IntValueNode) else number
-    return math.ceil(math.log2(max(1, int(number)) + 1)) * (2 + inner)
+    return math.ceil(math.log2(max(1, int(value_from_ast_untyped(size, variables) or 1)) + 1)) * (2 + inner)
 
 
 def _fields(selections: SelectionSetNode, fragments: dict[str, FragmentDefinitionNode]) -> list[FieldNode]:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from sandbox.calls import Call
 from sandbox.platforms.shopify.state import stamp
-from sandbox.standin import Refused, json_response
+from sandbox.standin import RefusalError, json_response
 from sandbox.store import Row, Table
 
 LARGEST_PAGE = 250
@@ -22,9 +22,9 @@ _WITH_PAGE_INFO = frozenset({"page_info", "limit", "fields"})
 _RANGED = ("created_at", "updated_at", "processed_at")
 
 
-def refusal(status: int, errors: Any) -> Refused:
+def refusal(status: int, errors: Any) -> RefusalError:
     """An error document for raising; `errors` is text or an object."""
-    return Refused(json_response({"errors": errors}, status))
+    return RefusalError(json_response({"errors": errors}, status))
 
 
 def when(text: str, parameter: str) -> str:
@@ -116,8 +116,8 @@ def _link(call: Call, size: int, direction: str, at: tuple[str, str], filters: d
     info = orjson.dumps({"direction": direction, "at": at, "filters": filters})
     page_info = base64.urlsafe_b64encode(info).decode().rstrip("=")
     kept = {"fields": call.query["fields"]} if "fields" in call.query else {}
-    target = f"http://{call.headers.get('host', '')}{call.path}?{urlencode({'limit': size, 'page_info': page_info, **kept})}"
-    return f'<{target}>; rel="{direction}"'
+    query = urlencode({"limit": size, "page_info": page_info, **kept})
+    return f'<http://{call.headers.get("host", "")}{call.path}?{query}>; rel="{direction}"'
 
 
 def _decode(page_info: str) -> Row:

@@ -20,10 +20,19 @@ _LARGEST_PAGE = 250
 
 
 class Root:
-    """The root value: graphql-core calls its methods by field name; GraphQL arguments keep their camel case."""
+    """The fields of Query and Mutation, for one call."""
 
     def __init__(self, state: State, shop: Row, call: Call) -> None:
         self._state, self._shop, self._call = state, shop, call
+
+    def fields(self) -> Row:
+        """The root value: graphql-core calls these functions by field name."""
+        return {
+            "shop": self.shop, "customer": self.customer, "node": self.customer, "nodes": self.nodes,
+            "customersCount": self.count, "customers": self.customers, "tagsAdd": self.add_tags,
+            "tagsRemove": self.remove_tags, "customerEmailMarketingConsentUpdate": self.consent_to_email,
+            "customerSmsMarketingConsentUpdate": self.consent_to_sms, "customerRequestDataErasure": self.erase,
+        }  # fmt: skip
 
     def shop(self, info: Any) -> Row:
         """The shop."""
@@ -34,39 +43,35 @@ class Root:
         }  # fmt: skip
 
     def customer(self, info: Any, id: str) -> Row | None:
-        """One customer by id."""
+        """One customer by id; as a node too, since the stand-in knows no other nodes."""
         row = self._row(id)
         return customer(self._state, row) if row else None
-
-    def node(self, info: Any, id: str) -> Row | None:
-        """One node; the stand-in knows customers only."""
-        return self.customer(info, id)
 
     def nodes(self, info: Any, ids: list[str]) -> list[Row | None]:
         """Several nodes, null for the unknown."""
         return [self.customer(info, node_id) for node_id in ids]
 
-    def customersCount(self, info: Any, query: str | None = None, limit: int | None = None) -> Row:
+    def count(self, info: Any, query: str | None = None, limit: int | None = None) -> Row:
         """How many customers match."""
         matches = compile_search(query)
         return {"count": sum(map(matches, self._state.customers.rows.values())), "precision": "EXACT"}
 
-    def customers(
-        self, info: Any, reverse: bool, sortKey: str, first: int | None = None, after: str | None = None,
-        last: int | None = None, before: str | None = None, query: str | None = None,
-    ) -> Row:  # fmt: skip
+    def customers(self, info: Any, **given: Any) -> Row:
         """A page of customers, forwards or backwards."""
+        first, last = given.get("first"), given.get("last")
         if (first is None) == (last is None):
             raise GraphQLError("you must provide one of first or last")
-        size = first if first is not None else last or 0
+        size = int(first if first is not None else last or 0)
         if not 0 < size <= _LARGEST_PAGE:
             raise GraphQLError(f"first and last must be between 1 and {_LARGEST_PAGE}")
-        index = self._state.customers.indexes["updated_at" if sortKey == "UPDATED_AT" else "id"]
-        matches, rows = compile_search(query), self._state.customers.rows
-        cursor = after or before
+        index = self._state.customers.indexes["updated_at" if given["sortKey"] == "UPDATED_AT" else "id"]
+        matches, rows = compile_search(given.get("query")), self._state.customers.rows
+        cursor = given.get("after") or given.get("before")
         found: list[str] = []
         more = False
-        for row_id in index.scan(_decode(cursor) if cursor else None, descending=reverse != (last is not None)):
+        for row_id in index.scan(
+            _decode(cursor) if cursor else None, descending=given["reverse"] != (last is not None)
+        ):
             if matches(rows[row_id]):
                 if len(found) == size:
                     more = True
@@ -86,7 +91,7 @@ class Root:
             },
         }
 
-    def tagsAdd(self, info: Any, id: str, tags: list[str]) -> Row:
+    def add_tags(self, info: Any, id: str, tags: list[str]) -> Row:
         """Add tags, keeping the others."""
         row = self._row(id)
         if row is None or self._refused(row):
@@ -97,7 +102,7 @@ class Root:
             row = self._state.change(str(row["id"]), utc_now(), tags=", ".join(split_tags(", ".join([*known, *new]))))
         return {"node": customer(self._state, row), "userErrors": []}
 
-    def tagsRemove(self, info: Any, id: str, tags: list[str]) -> Row:
+    def remove_tags(self, info: Any, id: str, tags: list[str]) -> Row:
         """Remove tags, keeping the others; absent ones are no error."""
         row = self._row(id)
         if row is None or self._refused(row):
@@ -108,21 +113,22 @@ class Root:
             row = self._state.change(str(row["id"]), utc_now(), tags=", ".join(kept))
         return {"node": customer(self._state, row), "userErrors": []}
 
-    def customerEmailMarketingConsentUpdate(self, info: Any, input: Row) -> Row:
+    def consent_to_email(self, info: Any, input: Row) -> Row:
         """Set e-mail consent."""
         return self._consent("email", input["customerId"], input["emailMarketingConsent"])
 
-    def customerSmsMarketingConsentUpdate(self, info: Any, input: Row) -> Row:
+    def consent_to_sms(self, info: Any, input: Row) -> Row:
         """Set text consent."""
         return self._consent("sms", input["customerId"], input["smsMarketingConsent"])
 
-    def customerRequestDataErasure(self, info: Any, customerId: str) -> Row:
+    def erase(self, info: Any, **given: Any) -> Row:
         """Take an erasure request; the stand-in carries it out at once."""
-        row = self._row(customerId)
+        row = self._row(given["customerId"])
         if row is None:
-            return {"customerId": None, "userErrors": [_error("customerId", "Customer does not exist", "DOES_NOT_EXIST")]}
+            problem = _error("customerId", "Customer does not exist", "DOES_NOT_EXIST")
+            return {"customerId": None, "userErrors": [problem]}
         self._state.erase(str(row["id"]), utc_now())
-        return {"customerId": customerId, "userErrors": []}
+        return {"customerId": given["customerId"], "userErrors": []}
 
     def _consent(self, channel: str, customer_id: str, wanted: Row) -> Row:
         row, field, state = self._row(customer_id), f"{channel}MarketingConsent", wanted["marketingState"]
@@ -162,14 +168,16 @@ def customer(state: State, row: Row) -> Row:
         return _connection(found)
 
     def metafield(info: Any, key: str, namespace: str | None = None) -> Row | None:
-        return next((f for f in _metafields(state, row) if (f["namespace"], f["key"]) == (namespace or "custom", key)), None)
+        wanted = (namespace or "custom", key)
+        return next((f for f in _metafields(state, row) if (f["namespace"], f["key"]) == wanted), None)
 
     return {
         "__typename": "Customer", "id": row["admin_graphql_api_id"], "legacyResourceId": str(row["id"]),
         "firstName": row["first_name"], "lastName": row["last_name"], "email": row["email"], "phone": row["phone"],
         "displayName": names or row["email"] or "", "createdAt": _utc(row["created_at"]), "note": row["note"],
         "updatedAt": _utc(row["updated_at"]), "state": row["state"].upper(), "tags": split_tags(row["tags"]),
-        "taxExempt": row["tax_exempt"], "verifiedEmail": row["verified_email"], "numberOfOrders": str(row["orders_count"]),
+        "taxExempt": row["tax_exempt"], "verifiedEmail": row["verified_email"],
+        "numberOfOrders": str(row["orders_count"]),
         "amountSpent": {"amount": row["total_spent"], "currencyCode": row["currency"]}, "defaultAddress": address,
         "addressesV2": lambda info, first=None: _connection([address] if address else []),
         "defaultEmailAddress": _reachable("emailAddress", row["email"], row["email_marketing_consent"]),
@@ -183,7 +191,8 @@ def _reachable(name: str, value: str | None, consent: Row | None) -> Row | None:
         return None
     level, at = consent["opt_in_level"], consent["consent_updated_at"]
     return {
-        name: value, "marketingState": consent["state"].upper(), "marketingOptInLevel": level.upper() if level else None,
+        name: value, "marketingState": consent["state"].upper(),
+        "marketingOptInLevel": level.upper() if level else None,
         "marketingUpdatedAt": _utc(at) if at else None, "marketingCollectedFrom": consent.get("consent_collected_from"),
     }  # fmt: skip
 
@@ -193,8 +202,8 @@ def _metafields(state: State, row: Row) -> list[Row]:
     return [
         {
             "__typename": "Metafield", "id": field["admin_graphql_api_id"], "namespace": field["namespace"],
-            "key": field["key"], "value": field["value"], "type": field["type"], "createdAt": _utc(field["created_at"]),
-            "updatedAt": _utc(field["updated_at"]),
+            "key": field["key"], "value": field["value"], "type": field["type"],
+            "createdAt": _utc(field["created_at"]), "updatedAt": _utc(field["updated_at"]),
         }
         for field in fields
     ]  # fmt: skip
@@ -203,7 +212,8 @@ def _metafields(state: State, row: Row) -> list[Row]:
 def _address(row: Row | None) -> Row | None:
     if row is None:
         return None
-    renamed = {"firstName": "first_name", "lastName": "last_name", "provinceCode": "province_code", "countryCodeV2": "country_code"}
+    renamed = {"firstName": "first_name", "lastName": "last_name"}
+    renamed |= {"provinceCode": "province_code", "countryCodeV2": "country_code"}
     same = ("address1", "address2", "city", "company", "country", "phone", "province", "zip")
     return {name: row[name] for name in same} | {new: row[old] for new, old in renamed.items()}
 

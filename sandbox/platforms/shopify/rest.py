@@ -13,17 +13,19 @@ from sandbox.facts import utc_now, valid_email, valid_phone
 from sandbox.platforms.shopify.paging import conditions, limit_of, page, refusal
 from sandbox.platforms.shopify.search import compile_search
 from sandbox.platforms.shopify.state import State, gid, split_tags, stamp
-from sandbox.standin import Refused, Way, json_response
+from sandbox.standin import RefusalError, Way, json_response
 from sandbox.store import Row
 
 BASE = "/admin/api/{version}"
 SCOPES = ("read_customers", "write_customers", "read_orders", "read_all_orders", "read_webhooks")
 TOPICS = frozenset(
-    "customers/create customers/update customers/delete customers/disable customers/enable customers/merge "
-    "customers_email_marketing_consent/update customers_marketing_consent/update orders/create orders/updated "
-    "orders/paid orders/cancelled refunds/create app/uninstalled customer.tags_added customer.tags_removed "
-    "customers/purchasing_summary".split()
-)
+    {
+        "customers/create", "customers/update", "customers/delete", "customers/disable", "customers/enable",
+        "customers/merge", "customers/purchasing_summary", "customers_email_marketing_consent/update",
+        "customers_marketing_consent/update", "customer.tags_added", "customer.tags_removed", "orders/create",
+        "orders/updated", "orders/paid", "orders/cancelled", "refunds/create", "app/uninstalled",
+    }
+)  # fmt: skip
 _OPEN: dict[str, Callable[[Row], bool]] = {
     "any": lambda row: True,
     "open": lambda row: row["cancelled_at"] is None and row["closed_at"] is None,
@@ -205,7 +207,7 @@ def _object(call: Call, name: str) -> Row:
     except (ValueError, KeyError, TypeError):
         given = None
     if not isinstance(given, dict):
-        raise Refused(json_response({"errors": {name: "Required parameter missing or invalid"}}, 400))
+        raise RefusalError(json_response({"errors": {name: "Required parameter missing or invalid"}}, 400))
     return given
 
 

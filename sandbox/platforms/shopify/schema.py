@@ -117,7 +117,10 @@ enum CustomerSmsMarketingState { NOT_SUBSCRIBED PENDING REDACTED SUBSCRIBED UNSU
 enum CustomerMarketingOptInLevel { CONFIRMED_OPT_IN SINGLE_OPT_IN UNKNOWN }
 enum CustomerConsentCollectedFrom { OTHER SHOPIFY }
 
-input CustomerEmailMarketingConsentUpdateInput { customerId: ID! emailMarketingConsent: CustomerEmailMarketingConsentInput! }
+input CustomerEmailMarketingConsentUpdateInput {
+  customerId: ID!
+  emailMarketingConsent: CustomerEmailMarketingConsentInput!
+}
 input CustomerEmailMarketingConsentInput {
   marketingState: CustomerEmailMarketingState!
   marketingOptInLevel: CustomerMarketingOptInLevel

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from operator import ge, gt, le, lt
+from typing import Any
 
 from sandbox.facts import valid_email, valid_phone
 from sandbox.platforms.shopify.paging import when
@@ -29,7 +31,8 @@ def _test(field: str | None, operator: str | None, value: str) -> Callable[[Row]
     wanted = value.lower()
     match field:
         case None:
-            return lambda row: any(wanted in str(row[key] or "").lower() for key in ("email", "first_name", "last_name", "phone"))
+            texts = ("email", "first_name", "last_name", "phone")
+            return lambda row: any(wanted in str(row[key] or "").lower() for key in texts)
         case "updated_at" | "created_at" | "customer_date":
             name, bound = ("updated_at" if field == "updated_at" else "created_at"), when(value, field)
             return lambda row: _compare(row[name], operator, bound)
@@ -42,15 +45,17 @@ def _test(field: str | None, operator: str | None, value: str) -> Callable[[Row]
         case "tag" | "customer_tag":
             return lambda row: wanted in [tag.lower() for tag in split_tags(row["tags"])]
         case "country":
-            return lambda row: wanted in [str((row["default_address"] or {}).get(k)).lower() for k in ("country", "country_code")]
+            return lambda row: wanted in _countries(row["default_address"] or {})
         case "first_name" | "last_name" | "state":
             return lambda row: str(row[field] or "").lower() == wanted
     return lambda row: False
 
 
-def _compare(have: str | int, operator: str | None, want: str | int) -> bool:
-    pairs = {
-        ">": lambda: have > want, ">=": lambda: have >= want,  # type: ignore[operator]
-        "<": lambda: have < want, "<=": lambda: have <= want,  # type: ignore[operator]
-    }  # fmt: skip
-    return bool(pairs.get(operator or "", lambda: have == want)())
+def _countries(address: Row) -> tuple[str, str]:
+    return str(address.get("country")).lower(), str(address.get("country_code")).lower()
+
+
+def _compare(have: Any, sign: str | None, want: Any) -> bool:
+    if sign is None:
+        return bool(have == want)
+    return bool({">": gt, ">=": ge, "<": lt, "<=": le}[sign](have, want))

@@ -82,16 +82,18 @@ class Shopify(StandIn):
         if status == 429 and call.path.endswith("/graphql.json"):
             return self._graphql.throttled(1)
         texts = {404: "Not Found", 405: "Not Acceptable", 429: _TOO_MANY}
-        response = json_response({"errors": texts.get(status, "Internal Server Error")}, 406 if status == 405 else status)
+        text = texts.get(status, "Internal Server Error")
+        response = json_response({"errors": text}, 406 if status == 405 else status)
         if status == 429:
             response.headers["Retry-After"] = f"{retry_after:.1f}"
         return response
 
-    def abandoned(self, target: str) -> None:
+    def abandoned(self, target: str) -> bool:
         """A subscription made by API is deleted after eight failures in a row."""
-        for row_id, row in list(self.state.webhooks.rows.items()):
-            if row["address"] == target:
-                self.state.webhooks.drop(row_id)
+        gone = [row_id for row_id, row in self.state.webhooks.rows.items() if row["address"] == target]
+        for row_id in gone:
+            self.state.webhooks.drop(row_id)
+        return bool(gone)
 
     def members(self) -> dict[str, list[str]]:
         """Customer ids by tag."""

@@ -95,7 +95,7 @@ class State:
         self.change(row_id, at, **_redacted(at))
         for order_id in self.orders_of.get(row_id, []):
             order = self.orders.rows[order_id]
-            blank = {"email": None, "contact_email": None, "phone": None, "billing_address": None, "shipping_address": None}
+            blank = dict.fromkeys(("email", "contact_email", "phone", "billing_address", "shipping_address"))
             customer = order["customer"] | {"email": None, "phone": None, "first_name": None, "last_name": None}
             self.orders.put(order_id, order | blank | {"customer": customer, "updated_at": stamp(at)})
 
@@ -119,7 +119,8 @@ def order_row(order: Order, customer: Row, person: Person) -> Row:
     address = None
     if order.country:
         address = _address(order.country, order.region, person, valid_phone(customer["phone"]))
-    short = {name: customer[name] for name in ("id", "email", "phone", "first_name", "last_name", "admin_graphql_api_id")}
+    names = ("id", "email", "phone", "first_name", "last_name", "admin_graphql_api_id")
+    short = {name: customer[name] for name in names}
     return {
         "id": number, "admin_graphql_api_id": gid("Order", number), "name": f"#{number % 100_000_000 + 1000}",
         "order_number": number % 100_000_000 + 1000, "email": customer["email"], "contact_email": customer["email"],
@@ -138,9 +139,11 @@ def order_row(order: Order, customer: Row, person: Person) -> Row:
 
 def _line(number: int, position: int, line: Line) -> Row:
     return {
-        "id": number * 10 + position, "sku": line.sku, "title": line.title, "name": line.title, "quantity": line.quantity,
+        "id": number * 10 + position, "sku": line.sku, "title": line.title, "name": line.title,
+        "quantity": line.quantity,
         "price": line.price, "total_discount": "0.00", "requires_shipping": True, "taxable": True, "gift_card": False,
-        "product_id": 8_000_000_000_000 + sum(line.sku.encode()), "variant_id": 4_000_000_000_000 + sum(line.sku.encode()),
+        "product_id": 8_000_000_000_000 + sum(line.sku.encode()),
+        "variant_id": 4_000_000_000_000 + sum(line.sku.encode()),
         "vendor": "Acme", "fulfillment_status": None, "properties": [],
     }  # fmt: skip
 

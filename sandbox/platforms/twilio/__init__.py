@@ -1,5 +1,7 @@
 """Twilio's stand-in: the message log, sending, consent writes; the hosts api, accounts and messaging share one port."""
 
-from sandbox.platforms.twilio.standin import Twilio as PLATFORM
+from sandbox.platforms.twilio.standin import Twilio
+
+PLATFORM = Twilio
 
 __all__ = ["PLATFORM"]

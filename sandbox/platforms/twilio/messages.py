@@ -16,7 +16,7 @@ from starlette.responses import Response
 from sandbox.calls import Call
 from sandbox.facts import Facts, utc_now, valid_phone
 from sandbox.platforms.twilio.errors import failure, not_found
-from sandbox.standin import Refused, StandIn, Way, json_response
+from sandbox.standin import RefusalError, StandIn, Way, json_response
 from sandbox.store import Row
 
 BASE = "/2010-04-01/Accounts/{account}"
@@ -86,7 +86,8 @@ class Messages:
         return json_response(
             {
                 "messages": [self._resource(sid) for sid in found], "page": page, "page_size": size,
-                "start": page * size, "end": page * size + max(0, len(found) - 1), "uri": f"{call.path}?{call.query_text}",
+                "start": page * size, "end": page * size + max(0, len(found) - 1),
+                "uri": f"{call.path}?{call.query_text}",
                 "first_page_uri": uri(0), "next_page_uri": following,
                 "previous_page_uri": uri(page - 1) if page else None,
             }
@@ -149,7 +150,7 @@ class Messages:
 
     def _known(self, call: Call) -> str:
         if call.path_params["sid"] not in self.table.rows:
-            raise Refused(not_found(call.path))
+            raise RefusalError(not_found(call.path))
         return call.path_params["sid"]
 
     def _row(
@@ -183,7 +184,7 @@ def rfc2822(iso: str) -> str:
 def _digits(call: Call, name: str, default: str) -> str:
     text = call.query.get(name, default)
     if not text.isdigit():
-        raise Refused(failure(400, 20001, f"{name} must be a number"))
+        raise RefusalError(failure(400, 20001, f"{name} must be a number"))
     return text
 
 
@@ -209,7 +210,7 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00").replace(" ", "+"))
     except ValueError:
-        raise Refused(failure(400, 20001, f"Invalid DateSent: {text}")) from None
+        raise RefusalError(failure(400, 20001, f"Invalid DateSent: {text}")) from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -222,4 +223,4 @@ def _decode(token: str) -> tuple[str, str]:
         at, sid = base64.urlsafe_b64decode(token[2:] + "=" * (-len(token[2:]) % 4)).decode().split(" ")
         return at, sid
     except (binascii.Error, ValueError):
-        raise Refused(failure(400, 20006, "Invalid PageToken")) from None
+        raise RefusalError(failure(400, 20006, "Invalid PageToken")) from None

@@ -113,12 +113,12 @@ class Twilio(StandIn):
 
     def numbers(self, call: Call) -> Response:
         """GET IncomingPhoneNumbers.json: the one number."""
-        at = rfc2822(self.world.facts.as_of.isoformat())
+        at, me = rfc2822(self.world.facts.as_of.isoformat()), f"IncomingPhoneNumbers/{NUMBER_SID}.json"
         number = {
             "sid": NUMBER_SID, "account_sid": ACCOUNT_SID, "phone_number": NUMBER, "friendly_name": "(888) 555-0142",
             "capabilities": {"sms": True, "mms": True, "voice": True, "fax": False}, "status": "in-use",
             "sms_url": self.world.settings.receiver, "sms_method": "POST", "date_created": at, "date_updated": at,
-            "api_version": "2010-04-01", "uri": f"{BASE.format(account=ACCOUNT_SID)}/IncomingPhoneNumbers/{NUMBER_SID}.json",
+            "api_version": "2010-04-01", "uri": f"{BASE.format(account=ACCOUNT_SID)}/{me}",
         }  # fmt: skip
         pages = {"page": 0, "page_size": 50, "start": 0, "end": 0, "uri": call.path, "first_page_uri": call.path}
         rest = {"next_page_uri": None, "previous_page_uri": None}
@@ -139,7 +139,8 @@ class Twilio(StandIn):
     def text(self, person: Person, options: Row) -> Webhook:
         """The person texts `body`; a stop word is remembered, and the webhook says so in OptOutType."""
         phones = person.identifiers("phone")
-        phone, body, at = valid_phone(options.get("phone")) or (phones or [""])[0], str(options.get("body", "Hi")), utc_now()
+        phone, at = valid_phone(options.get("phone")) or (phones or [""])[0], utc_now()
+        body = str(options.get("body", "Hi"))
         if not phone:
             raise LookupError(f"{person.person} has no phone number")
         sid, word = self.messages.receive(phone, body, at), body.strip().upper()
