@@ -1,0 +1,146 @@
+"""The desired side of a plan: whom an audience admits, on which records of a place, with which traits.
+
+Temp tables: `plan_desired` (ref, person_id, identifier_type, identifier, traits as JSON text, keys) and `plan_left`
+(why a person of the segment was not admitted).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import duckdb
+
+from orchestration.activation.catalogue import Audience, Place
+from orchestration.activation.members import UNSEEN, identifier_type
+from orchestration.warehouse import Build, has_table
+
+_TEXTS = {
+    "TIMESTAMP WITH TIME ZONE": "strftime({0} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%SZ')",
+    "TIMESTAMP": "strftime({0}, '%Y-%m-%dT%H:%M:%SZ')",
+    "DATE": "strftime({0}, '%Y-%m-%d')",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desired:
+    """How the desired side turned out: rows admitted, rows with a record there, and what is wrong with it."""
+
+    built: bool = True
+    admitted: int = 0
+    reachable: int = 0
+    unreachable: int = 0
+    duplicates: int = 0
+    nulls: int = 0
+    missing_traits: tuple[str, ...] = ()
+
+
+def desire(connection: duckdb.DuckDBPyConnection, build: Build, audience: Audience, place: Place) -> Desired:
+    """Fill the temp tables; `built` is False when the audience is not of this build, and then nobody is desired."""
+    nobody(connection)
+    table = f'audiences."{audience.name}"'
+    if not has_table(connection, "audiences", audience.name):
+        return Desired(built=False)
+    newest = connection.execute(f"SELECT max(build_id) FROM {table}").fetchone()
+    if newest and newest[0] is not None and newest[0] != build.build_id:
+        return Desired(built=False)
+    if has_table(connection, "exclusions", audience.name):
+        connection.execute(
+            "INSERT INTO plan_left SELECT person_id, min(lead_reason) "
+            f'FROM exclusions."{audience.name}" WHERE build_id = ? GROUP BY 1',
+            [build.build_id],
+        )
+    columns = _columns(connection, audience.name)
+    missing = tuple(sorted({ours for ours in place.traits.values() if ours not in columns}))
+    if missing:
+        return Desired(missing_traits=missing)
+    nulls, admitted, distinct = _row(
+        connection,
+        "SELECT count(*) FILTER (person_id IS NULL OR identifier IS NULL), count(*), "
+        f"count(DISTINCT (person_id, identifier)) FROM {table}",
+    )
+    duplicates = admitted - nulls - distinct if not nulls else 0
+    _reach(connection, table, place, _traits(place, columns), identifier_type(audience.channel))
+    reachable, people = _row(connection, "SELECT count(*), count(DISTINCT person_id) FROM plan_desired")
+    admitted_people = _row(connection, f"SELECT count(DISTINCT person_id) FROM {table}")[0]
+    if place.create_missing:
+        _create_missing(connection, table, place, _traits(place, columns))
+    return Desired(
+        admitted=admitted,
+        reachable=reachable,
+        unreachable=admitted_people - people,
+        duplicates=duplicates,
+        nulls=nulls,
+    )
+
+
+def nobody(connection: duckdb.DuckDBPyConnection) -> None:
+    """Empty temp tables: nobody is desired, as for an audience that has left the project."""
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE plan_desired (ref VARCHAR, person_id VARCHAR, identifier_type VARCHAR, "
+        "identifier VARCHAR, traits VARCHAR, keys VARCHAR[])"
+    )
+    connection.execute("CREATE OR REPLACE TEMP TABLE plan_left (person_id VARCHAR, reason VARCHAR)")
+
+
+def _reach(connection: duckdb.DuckDBPyConnection, table: str, place: Place, traits: str, kind: str) -> None:
+    """An admitted person reaches every record of theirs whose own identifier is the admitted one, once."""
+    connection.execute(
+        f"""
+        INSERT INTO plan_desired
+        SELECT DISTINCT ON (ref)
+            records.record_id AS ref, admitted.person_id, admitted.identifier_type, admitted.identifier,
+            {traits} AS traits, coalesce(known.suppression_keys, [])
+        FROM {table} AS admitted
+        JOIN marts.destination_records AS records
+            ON records.person_id = admitted.person_id AND records.{kind} = admitted.identifier
+        LEFT JOIN marts.person_suppression_keys AS known ON known.person_id = admitted.person_id
+        WHERE records.platform = $platform AND records.account = $account AND admitted.identifier_type = $kind
+        ORDER BY ref, traits
+        """,
+        {"platform": place.platform, "account": place.account, "kind": kind},
+    )
+
+
+def _create_missing(connection: duckdb.DuckDBPyConnection, table: str, place: Place, traits: str) -> None:
+    """Admitted people without any record there are desired under their identifier."""
+    connection.execute(
+        f"""
+        INSERT INTO plan_desired
+        SELECT DISTINCT ON (ref)
+            $unseen || keyed_hash(admitted.identifier_type || ':' || admitted.identifier) AS ref,
+            admitted.person_id, admitted.identifier_type, admitted.identifier,
+            {traits} AS traits, coalesce(known.suppression_keys, [])
+        FROM {table} AS admitted
+        LEFT JOIN marts.person_suppression_keys AS known ON known.person_id = admitted.person_id
+        ANTI JOIN (
+            SELECT person_id FROM marts.destination_records WHERE platform = $platform AND account = $account
+        ) AS records ON records.person_id = admitted.person_id
+        ORDER BY ref, traits
+        """,
+        {"unseen": UNSEEN, "platform": place.platform, "account": place.account},
+    )
+
+
+def _traits(place: Place, columns: Mapping[str, str]) -> str:
+    """The JSON text of the mapped traits; times and dates as ISO 8601 in UTC."""
+    if not place.traits:
+        return "NULL::VARCHAR"
+    pairs = []
+    for theirs, ours in sorted(place.traits.items()):
+        column = 'admitted."' + ours.replace('"', '""') + '"'
+        pairs.append("'" + theirs.replace("'", "''") + "', " + _TEXTS.get(columns[ours], "{0}").format(column))
+    return f"json_object({', '.join(pairs)})::VARCHAR"
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, audience: str) -> dict[str, str]:
+    rows = connection.execute(
+        "SELECT column_name, data_type FROM information_schema.columns "
+        "WHERE table_schema = 'audiences' AND table_name = ?",
+        [audience],
+    ).fetchall()
+    return dict(rows)
+
+
+def _row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:
+    return tuple(connection.execute(query).fetchone() or ())

@@ -1,0 +1,279 @@
+"""What became of planned rows: outcomes, memberships and withdrawals, written together as they arrive.
+
+A row is in flight, and its membership pending, before its call is made; so a crash, a time-out or an opt-out in between
+always finds the member that may be there. Transactions stay short: the speed lane waits for the same file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from orchestration.activation.keys import keyed_hash
+from orchestration.activation.members import UNSEEN
+from orchestration.activation.planned import PlannedRow
+from orchestration.activation.state import State, membership_keys, memberships, outcomes, withdrawals
+
+_ROWS = 500
+#: States that end a row; anything else is taken up again by a later run.
+FINAL = frozenset({"accepted", "dead", "dropped", "compensated"})
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is on record of a row: its state, how often it was sent, the vendor job that carries it."""
+
+    state: str
+    attempts: int
+    job_id: str
+
+
+class Book:
+    """The records of one plan."""
+
+    def __init__(self, state: State, plan_id: str, clock: Callable[[], datetime]) -> None:
+        self.state = state
+        self.plan_id = plan_id
+        self.clock = clock
+
+    def known(self, rows: Sequence[PlannedRow]) -> dict[str, Known]:
+        """What is on record of these rows; a row that was never sent is absent."""
+        found: dict[str, Known] = {}
+        query = select(outcomes.c.row_id, outcomes.c.state, outcomes.c.attempts, outcomes.c.job_id)
+        with self.state.deliveries.connect() as connection:
+            for part in _parts(rows):
+                ids = [row.row_id for row in part]
+                for row_id, state, attempts, job_id in connection.execution_options(readonly=True).execute(
+                    query.where(outcomes.c.plan_id == self.plan_id, outcomes.c.row_id.in_(ids))
+                ):
+                    found[row_id] = Known(state, attempts, job_id)
+        return found
+
+    def in_flight(self) -> dict[str, str]:
+        """Row id → job id ("" = none) of every row whose end is not known."""
+        query = select(outcomes.c.row_id, outcomes.c.job_id)
+        with self.state.deliveries.connect() as connection:
+            found = connection.execute(query.where(outcomes.c.plan_id == self.plan_id, outcomes.c.state == "in_flight"))
+            return {row_id: job_id for row_id, job_id in found}
+
+    def counts(self) -> dict[str, int]:
+        """Rows on record by state."""
+        query = select(outcomes.c.state, func.count()).where(outcomes.c.plan_id == self.plan_id)
+        with self.state.deliveries.connect() as connection:
+            return {state: count for state, count in connection.execute(query.group_by(outcomes.c.state))}
+
+    def begin(self, rows: Sequence[PlannedRow], attempts: Mapping[str, int]) -> None:
+        """Commit that a call with these rows follows; `attempts` counts it."""
+        now = self.clock()
+        for part in _parts(rows):
+            adds = [row for row in part if row.op in ("add", "update")]
+            with self.state.write_deliveries() as connection:
+                self._record(connection, part, "in_flight", attempts=attempts)
+                if adds:
+                    _expect(connection, adds, [self._membership(row, now) for row in adds])
+
+    def carry(self, rows: Sequence[PlannedRow], job_id: str) -> None:
+        """Commit the vendor job that carries these rows, right after the call that made it."""
+        for part in _parts(rows):
+            with self.state.write_deliveries() as connection:
+                _update(
+                    connection,
+                    outcomes,
+                    ("plan_id", "row_id"),
+                    ("job_id",),
+                    [{"b_plan_id": self.plan_id, "b_row_id": row.row_id, "job_id": job_id} for row in part],
+                )
+
+    def accepted(self, rows: Sequence[PlannedRow], records: Mapping[str, str]) -> None:
+        """The destination took the rows; `records` names the record of a member that was made just now."""
+        now = self.clock()
+        for part in _parts(rows):
+            with self.state.write_deliveries() as connection:
+                self._record(connection, part, "accepted")
+                adds = [row for row in part if row.op in ("add", "update")]
+                if adds:
+                    _accept(connection, [self._membership(row, now, records.get(row.row_id)) for row in adds])
+                _remove(connection, [row for row in part if row.op == "remove"], {}, now)
+                self._withdrawn(connection, [row for row in part if row.op == "suppress"], now)
+
+    def compensated(self, rows: Sequence[PlannedRow], reasons: Mapping[str, str]) -> None:
+        """The rows were sent, then forbidden, and have been taken back."""
+        now = self.clock()
+        for part in _parts(rows):
+            with self.state.write_deliveries() as connection:
+                self._record(connection, part, "compensated", codes=reasons)
+                _remove(connection, part, reasons, now)
+
+    def dropped(self, rows: Sequence[PlannedRow], reasons: Mapping[str, str]) -> None:
+        """The gate forbade the rows before any call."""
+        for part in _parts(rows):
+            with self.state.write_deliveries() as connection:
+                self._record(connection, part, "dropped", codes=reasons)
+
+    def refused(
+        self, rows: Sequence[PlannedRow], state: str, codes: Mapping[str, str], details: Mapping[str, str]
+    ) -> None:
+        """The rows ended as failed or dead; a member that was refused outright at its first call is none."""
+        now = self.clock()
+        for part in _parts(rows):
+            with self.state.write_deliveries() as connection:
+                self._record(connection, part, state, codes=codes, details=details)
+                if state == "dead":
+                    _never_was(connection, [row for row in part if row.op == "add"], self.plan_id, now)
+
+    def placeholder(self, row: PlannedRow) -> str:
+        """How a member is kept whose record the destination has not told us."""
+        return UNSEEN + keyed_hash(self.state.key, f"{row.identifier_kind}:{row.identifier}")
+
+    def _membership(self, row: PlannedRow, now: datetime, record_id: str | None = None) -> dict[str, Any]:
+        return {
+            "membership_id": row.row_id,
+            "audience": row.audience,
+            "platform": row.platform,
+            "account": row.account,
+            "target": row.target,
+            "record_id": record_id or row.record_id or self.placeholder(row),
+            "person_id": row.person_id,
+            "brand": row.brand,
+            "channel": row.channel,
+            "topic": row.topic,
+            "payload_hash": row.payload_hash,
+            "status": "pending",
+            "reason": row.reason,
+            "build_id": row.build_id,
+            "changed_at": now,
+        }
+
+    def _record(
+        self,
+        connection: Connection,
+        rows: Sequence[PlannedRow],
+        state: str,
+        *,
+        attempts: Mapping[str, int] | None = None,
+        codes: Mapping[str, str] | None = None,
+        details: Mapping[str, str] | None = None,
+    ) -> None:
+        now, codes, details = self.clock(), codes or {}, details or {}
+        values = [
+            {
+                "plan_id": self.plan_id,
+                "row_id": row.row_id,
+                "state": state,
+                "attempts": attempts[row.row_id] if attempts else 0,
+                "job_id": "",
+                "code": codes.get(row.row_id, "")[:80],
+                "detail": details.get(row.row_id, ""),
+                "changed_at": now,
+            }
+            for row in rows
+        ]
+        changed = ("state", "job_id", "code", "detail", "changed_at", *(("attempts",) if attempts else ()))
+        _upsert(connection, outcomes, ("plan_id", "row_id"), changed, values)
+
+    def _withdrawn(self, connection: Connection, rows: Sequence[PlannedRow], now: datetime) -> None:
+        values = [
+            {
+                "platform": row.platform,
+                "account": row.account,
+                "channel": row.channel,
+                "key_hash": key_hash,
+                "accepted_at": now,
+            }
+            for row in rows
+            for key_hash in row.suppression_keys
+        ]
+        keys = ("platform", "account", "channel", "key_hash")
+        _upsert(connection, withdrawals, keys, ("accepted_at",), values)
+
+
+def _expect(connection: Connection, rows: Sequence[PlannedRow], values: list[dict[str, Any]]) -> None:
+    """Make members pending, unless the destination already accepted them, with every key they can be found by."""
+    insert = _insert(connection, memberships)
+    known = memberships.c.status == "accepted"
+    kept = {
+        name: case((known, memberships.c[name]), else_=insert.excluded[name]) for name in ("status", "payload_hash")
+    }
+    fresh = {name: insert.excluded[name] for name in ("person_id", "reason", "build_id", "changed_at")}
+    connection.execute(insert.on_conflict_do_update(index_elements=["membership_id"], set_=kept | fresh), values)
+    keys = [{"key_hash": key, "membership_id": row.row_id} for row in rows for key in row.suppression_keys]
+    if keys:
+        connection.execute(_insert(connection, membership_keys).on_conflict_do_nothing(), keys)
+
+
+def _accept(connection: Connection, values: list[dict[str, Any]]) -> None:
+    """Members as accepted; one that the speed lane removed during the call stays removed."""
+    changed = ("status", "record_id", "person_id", "payload_hash", "build_id", "changed_at")
+    rows = [
+        {"b_membership_id": one["membership_id"], **{name: one[name] for name in changed}, "status": "accepted"}
+        for one in values
+    ]
+    _update(connection, memberships, ("membership_id",), changed, rows, memberships.c.status != "removed")
+
+
+def _remove(connection: Connection, rows: Sequence[PlannedRow], reasons: Mapping[str, str], now: datetime) -> None:
+    values = [
+        {
+            "b_membership_id": row.row_id,
+            "status": "removed",
+            "reason": reasons.get(row.row_id, row.reason)[:120],
+            "changed_at": now,
+        }
+        for row in rows
+    ]
+    _update(connection, memberships, ("membership_id",), ("status", "reason", "changed_at"), values)
+
+
+def _never_was(connection: Connection, rows: Sequence[PlannedRow], plan_id: str, now: datetime) -> None:
+    """Forget pending members whose only call was refused; an earlier call without an answer may have made them."""
+    once = (
+        select(outcomes.c.row_id)
+        .where(
+            outcomes.c.plan_id == plan_id, outcomes.c.row_id == memberships.c.membership_id, outcomes.c.attempts == 1
+        )
+        .exists()
+    )
+    values = [
+        {"b_membership_id": row.row_id, "status": "removed", "reason": "refused", "changed_at": now} for row in rows
+    ]
+    changed = ("status", "reason", "changed_at")
+    _update(connection, memberships, ("membership_id",), changed, values, memberships.c.status == "pending", once)
+
+
+def _update(
+    connection: Connection,
+    table: Any,
+    keys: Collection[str],
+    changed: Collection[str],
+    values: list[dict[str, Any]],
+    *conditions: Any,
+) -> None:
+    if not values:
+        return
+    where = [table.c[key] == bindparam(f"b_{key}") for key in keys]
+    statement = update(table).where(*where, *conditions).values({name: bindparam(name) for name in changed})
+    connection.execute(statement, values)
+
+
+def _upsert(
+    connection: Connection, table: Any, keys: Collection[str], changed: Collection[str], values: list[dict[str, Any]]
+) -> None:
+    if not values:
+        return
+    insert = _insert(connection, table)
+    fresh = {name: insert.excluded[name] for name in changed}
+    connection.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=fresh), values)
+
+
+def _insert(connection: Connection, table: Any) -> Any:
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def _parts(rows: Sequence[PlannedRow]) -> Iterator[Sequence[PlannedRow]]:
+    for start in range(0, len(rows), _ROWS):
+        yield rows[start : start + _ROWS]

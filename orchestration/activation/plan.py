@@ -1,0 +1,268 @@
+"""Plans: what would be sent to each destination, written as Parquet files that apply sends exactly.
+
+One plan of removals per destination account (whoever must go, and withdrawals it does not hold yet), free of guards;
+one plan of changes per audience and target, which guards can hold. A plan's id is the hash of its file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+from sqlalchemy import and_, insert, or_, select, update
+
+from dlt_sources.accounts import Account
+from dlt_sources.errors import AudiencesError
+from dlt_sources.platform import Platform
+from orchestration.activation import difference, members
+from orchestration.activation.catalogue import Audience, Catalogue, Place
+from orchestration.activation.desired import Desired, desire, nobody
+from orchestration.activation.guards import Findings, holds
+from orchestration.activation.state import State, plans
+from orchestration.home import Home
+from orchestration.warehouse import Build, decided_build
+
+REMOVALS, CHANGES = "removals", "changes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSummary:
+    """One plan in figures. status: ready | held | applied | nothing (no row differs) | skipped (see `held_because`).
+
+    `members` were accepted at the target before, `admitted` are the audience's rows of this build, `unreachable` its
+    people without a record there; `reasons` counts rows by (op, reason).
+    """
+
+    plan_id: str = ""
+    build_id: int
+    path: str
+    platform: str
+    account: str
+    audience: str = ""
+    target: str = ""
+    status: str
+    adds: int = 0
+    updates: int = 0
+    removes: int = 0
+    suppressions: int = 0
+    members: int = 0
+    admitted: int = 0
+    unreachable: int = 0
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    held_because: tuple[str, ...] = ()
+    file: str = ""
+
+
+def plan(
+    home: Home,
+    state: State,
+    connection: duckdb.DuckDBPyConnection,
+    catalogue: Catalogue,
+    findings: Findings,
+    *,
+    platforms: Sequence[Platform],
+    accounts: Sequence[Account],
+    dry_run: bool = False,
+) -> list[PlanSummary]:
+    """Make every plan of the catalogue's build; a dry run leaves neither files nor rows behind.
+
+    Raises AudiencesError when this build did not make its decisions: older ones must not be taken for them.
+    """
+    build = decided_build(connection)
+    if build is None or build.build_id != catalogue.build_id:
+        raise AudiencesError(
+            f"Build {catalogue.build_id} made no decisions, so nothing is planned from it: "
+            "see which dbt model failed, then build again."
+        )
+    members.load(connection, state, catalogue)
+    session = _Session(home, state, connection, build, dry_run)
+    if not dry_run:
+        _supersede_older(state, build)
+    classes = {platform.name: platform.destination_class() for platform in platforms}
+    summaries = []
+    for account in accounts:
+        kind = classes.get(account.platform)
+        if kind is None or not (kind.offers("remove") or kind.offers("suppress")):
+            continue
+        difference.removals(connection, build, account.platform, account.name)
+        if kind.offers("suppress"):
+            difference.suppressions(connection, build, account.platform, account.name, kind.channels)
+        summaries.append(session.save(_summary(build, REMOVALS, account), []))
+    configured = {(account.platform, account.name): account for account in accounts}
+    for audience, place, in_project in _pairs(connection, catalogue):
+        owner = configured.get((place.platform, place.account))
+        if owner is not None:
+            summaries.append(_plan_changes(session, audience, place, owner, findings, in_project=in_project))
+    return summaries
+
+
+def _plan_changes(
+    session: _Session, audience: Audience, place: Place, account: Account, findings: Findings, *, in_project: bool
+) -> PlanSummary:
+    """Plan one audience at one place; a place that left the project only loses members."""
+    connection, build = session.connection, session.build
+    summary = replace(_summary(build, CHANGES, account), audience=audience.name, target=place.target)
+    if in_project:
+        desired = desire(connection, build, audience, place)
+    else:
+        desired = Desired()
+        nobody(connection)
+        audience = replace(audience, retired=True)
+    count = connection.execute(
+        "SELECT count(*) FROM plan_members WHERE audience = ? AND platform = ? AND account = ? AND target = ?",
+        [audience.name, place.platform, place.account, place.target],
+    ).fetchone()
+    summary = replace(
+        summary, members=count[0] if count else 0, admitted=desired.admitted, unreachable=desired.unreachable
+    )
+    skipped = _not_plannable(audience, desired)
+    if skipped:
+        return session.skip(replace(summary, status="skipped", held_because=skipped))
+    difference.changes(connection, session.state, build, audience, place, account.brand)
+    removes = connection.execute("SELECT count(*) FROM plan_rows WHERE op = 'remove'").fetchone()
+    reasons = holds(audience, desired, members=summary.members, removes=removes[0] if removes else 0)
+    return session.save(summary, [*reasons, *(findings.about(audience.name) if in_project else ())])
+
+
+def _not_plannable(audience: Audience, desired: Desired) -> tuple[str, ...]:
+    """Why no change can be planned at all: then nobody is added, updated or, unless they must go, removed."""
+    if not desired.built:
+        return (*audience.held_because, "segment_failed: this build did not make the audience")
+    if desired.missing_traits:
+        return tuple(f"trait_missing: the segment returns no column {name!r}" for name in desired.missing_traits)
+    return ()
+
+
+def _pairs(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Iterator[tuple[Audience, Place, bool]]:
+    """Every audience and place of the project, then those that only members remember."""
+    known = set()
+    for audience in catalogue.audiences:
+        for place in audience.destinations if not audience.retired else ():
+            known.add((audience.name, place.platform, place.account, place.target))
+            yield audience, place, True
+    held = connection.execute(
+        "SELECT audience, platform, account, target, min(channel), min(topic), min(brand) "
+        "FROM plan_members GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    for name, platform, account, target, channel, topic, brand in held:
+        if (name, platform, account, target) not in known:
+            former = catalogue.get(name) or Audience(
+                name=name, channel=channel, purpose="", topic=topic, brand=brand, question_id="", retired=True
+            )
+            yield former, Place(platform=platform, account=account, target=target), False
+
+
+def _summary(build: Build, path: str, account: Account) -> PlanSummary:
+    return PlanSummary(
+        build_id=build.build_id, path=path, platform=account.platform, account=account.name, status="ready"
+    )
+
+
+def _supersede_older(state: State, build: Build) -> None:
+    """Plans of earlier builds know less than this build's decisions: none of them may be applied any more."""
+    with state.write_deliveries() as connection:
+        older = and_(plans.c.build_id < build.build_id, plans.c.status.in_(("ready", "held")))
+        connection.execute(update(plans).where(older).values(status="superseded"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """Where the plans of one build go."""
+
+    home: Home
+    state: State
+    connection: duckdb.DuckDBPyConnection
+    build: Build
+    dry_run: bool
+
+    def save(self, summary: PlanSummary, held_because: Sequence[str]) -> PlanSummary:
+        """Turn `plan_rows` into a file and a row of state, in place of older plans for the same target."""
+        counts = self.connection.execute(
+            "SELECT op, reason, count(*) FROM plan_rows GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+        by_op: dict[str, int] = {}
+        for op, _, count in counts:
+            by_op[op] = by_op.get(op, 0) + count
+        status = "nothing" if not counts else "held" if held_because else "ready"
+        summary = replace(
+            summary,
+            status=status,
+            adds=by_op.get("add", 0),
+            updates=by_op.get("update", 0),
+            removes=by_op.get("remove", 0),
+            suppressions=by_op.get("suppress", 0),
+            reasons={f"{op} {reason}": count for op, reason, count in counts},
+            held_because=tuple(dict.fromkeys(held_because)),
+        )
+        if self.dry_run:
+            return summary
+        if not counts:
+            self._supersede(summary)
+            return summary
+        file, plan_id = self._write(summary)
+        return self._record(replace(summary, plan_id=plan_id, file=str(file.relative_to(self.home.data))))
+
+    def skip(self, summary: PlanSummary) -> PlanSummary:
+        """Plan nothing; what an earlier plan of this build said of the target no longer holds."""
+        if not self.dry_run:
+            self._supersede(summary)
+        return summary
+
+    def _write(self, summary: PlanSummary) -> tuple[Path, str]:
+        folder = self.home.plans / str(self.build.build_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        parts = [summary.path, summary.platform, summary.account, summary.audience, summary.target]
+        name = "-".join("".join(c if c.isalnum() else "_" for c in part) for part in parts if part)[:150]
+        draft = folder / f"{name}.writing"
+        plan_id = difference.write(self.connection, draft)
+        return draft.replace(folder / f"{name}-{plan_id[:12]}.parquet"), plan_id
+
+    def _record(self, summary: PlanSummary) -> PlanSummary:
+        """Keep the plan; the same plan made again keeps what became of it, an approval included."""
+        self._supersede(summary)
+        with self.state.write_deliveries() as connection:
+            former = connection.execute(select(plans).where(plans.c.plan_id == summary.plan_id)).first()
+            if former is not None:
+                status = summary.status
+                if former.status == "applied" or (former.approved_by and status == "held"):
+                    status = "applied" if former.status == "applied" else "ready"
+                summary = replace(summary, status=status)
+                values = {"status": status, "held_because": "\n".join(summary.held_because)}
+                connection.execute(update(plans).where(plans.c.plan_id == summary.plan_id).values(**values))
+                return summary
+            connection.execute(
+                insert(plans).values(
+                    plan_id=summary.plan_id,
+                    build_id=summary.build_id,
+                    path=summary.path,
+                    platform=summary.platform,
+                    account=summary.account,
+                    audience=summary.audience,
+                    target=summary.target,
+                    adds=summary.adds,
+                    updates=summary.updates,
+                    removes=summary.removes,
+                    suppressions=summary.suppressions,
+                    status=summary.status,
+                    held_because="\n".join(summary.held_because),
+                    file=summary.file,
+                    created_at=datetime.now(UTC),
+                )
+            )
+        return summary
+
+    def _supersede(self, summary: PlanSummary) -> None:
+        same = and_(
+            plans.c.path == summary.path,
+            plans.c.platform == summary.platform,
+            plans.c.account == summary.account,
+            plans.c.audience == summary.audience,
+            plans.c.target == summary.target,
+            or_(plans.c.status == "ready", plans.c.status == "held"),
+            plans.c.plan_id != summary.plan_id,
+        )
+        with self.state.write_deliveries() as connection:
+            connection.execute(update(plans).where(same).values(status="superseded"))

@@ -1,0 +1,256 @@
+"""Segment twins: reads `config.meta.audience` of every segment out of dbt's manifest and checks it.
+
+A twin that is wrong is reported with the file, the key and what to write, and holds its own audience alone: the last
+good entry stays in the catalogue, gains nobody, and still loses whoever must go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from dlt_sources.accounts import Account
+from dlt_sources.errors import ConfigurationError
+from dlt_sources.platform import Platform
+from orchestration.activation.catalogue import Audience, Catalogue, Place, Question, clashes
+
+FOLDER = "models/segments/"
+_KINDS = ("list", "tag", "property")
+_CHOICES = {
+    "channel": ("email", "sms"),
+    "purpose": ("marketing", "transactional"),
+    "product_category": ("none", "alcohol", "vape", "tobacco", "cannabis", "adult"),
+}
+_REQUIRED = {
+    "channel": "`channel: email` or `channel: sms`",
+    "purpose": "`purpose: marketing` or `purpose: transactional`",
+    "topic": "the topic people agreed to, for example `topic: marketing`",
+    "product_category": "`product_category: none`, or alcohol, vape, tobacco, cannabis or adult",
+    "destinations": "a list such as `- {platform: klaviyo, list: Recent buyers}`, or `[]`",
+}
+_OPTIONAL = ("leave_on", "enter_on", "send_event", "holdout", "limits", "sender", "policy", "brand")
+_PLACE_KEYS = ("platform", "account", *_KINDS, "traits", "create_missing")
+_LIMITS = ("removed_share",)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one twin: the file to open, the key to look at and what to write there."""
+
+    audience: str
+    file: str
+    key: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}, {self.key}: {self.message}"
+
+
+def collect(
+    manifest: Path,
+    *,
+    build_id: int,
+    platforms: Sequence[Platform],
+    accounts: Sequence[Account],
+    former: Catalogue,
+    with_members: Collection[str],
+    events: Collection[str] = (),
+) -> tuple[Catalogue, list[Problem]]:
+    """Read every twin of the manifest; give the catalogue of this build and every problem.
+
+    `former` is the catalogue published last, `with_members` the audiences that destinations still hold members of:
+    an audience that left the project stays as retired until it is not among them. `events` are the names that
+    `leave_on` and `enter_on` may use (empty: unchecked).
+    """
+    audiences, problems = [], []
+    for node in _segments(manifest):
+        reader = _Twin(node, platforms, accounts, events)
+        audience = reader.read()
+        problems += reader.problems
+        if reader.problems:
+            last_good = former.get(reader.name)
+            why = tuple(str(problem) for problem in reader.problems)
+            if last_good is not None:
+                audiences.append(replace(last_good, held_because=why, retired=False))
+        elif audience is not None:
+            audiences.append(audience)
+    names = {audience.name for audience in audiences} | {problem.audience for problem in problems}
+    audiences += [
+        replace(audience, retired=True, held_because=())
+        for audience in former.audiences
+        if audience.name not in names and audience.name in with_members
+    ]
+    for name, others in clashes([audience for audience in audiences if not audience.retired]).items():
+        message = f"writes to the same target as {', '.join(others)}; give each audience a target of its own"
+        problems.append(Problem(name, f"{FOLDER}{name}.yml", "destinations", message))
+        audiences = [
+            replace(audience, held_because=(*audience.held_because, message)) if audience.name == name else audience
+            for audience in audiences
+        ]
+    return Catalogue(build_id, tuple(sorted(audiences, key=lambda audience: audience.name))), problems
+
+
+def _segments(manifest: Path) -> list[Mapping[str, Any]]:
+    try:
+        content = orjson.loads(manifest.read_bytes())
+    except FileNotFoundError:
+        raise ConfigurationError(f"dbt's {manifest.name} is missing: parse the dbt project first.") from None
+    nodes = [
+        node
+        for node in content["nodes"].values()
+        if node["resource_type"] == "model" and node["original_file_path"].replace("\\", "/").startswith(FOLDER)
+    ]
+    return sorted(nodes, key=lambda node: str(node["name"]))
+
+
+class _Twin:
+    """One segment's twin while it is read; collects every problem instead of stopping at the first."""
+
+    def __init__(
+        self,
+        node: Mapping[str, Any],
+        platforms: Sequence[Platform],
+        accounts: Sequence[Account],
+        events: Collection[str],
+    ) -> None:
+        self.name = str(node["name"])
+        self.problems: list[Problem] = []
+        patch = str(node.get("patch_path") or "").partition("://")[2]
+        self._file = patch or str(Path(node["original_file_path"]).with_suffix(".yml"))
+        self._meta: Mapping[str, Any] = (node.get("config") or {}).get("meta") or node.get("meta") or {}
+        self._platforms = {platform.name: platform for platform in platforms}
+        self._accounts = accounts
+        self._events = events
+
+    def read(self) -> Audience | None:
+        """The audience, or None when a problem was found."""
+        twin = self._meta.get("audience")
+        if not isinstance(twin, Mapping):
+            self._wrong("config.meta.audience", f"is missing; write there {', '.join(_REQUIRED)}")
+            return None
+        for key, hint in _REQUIRED.items():
+            if twin.get(key) in (None, ""):
+                self._wrong(key, f"is missing; write {hint}")
+        for key, choices in _CHOICES.items():
+            if twin.get(key) and twin[key] not in choices:
+                self._wrong(key, f"is {twin[key]!r}; write one of {', '.join(choices)}")
+        for key in set(twin) - set(_REQUIRED) - set(_OPTIONAL):
+            self._wrong(str(key), "is not a key of an audience; remove it or correct its spelling")
+        for key in ("owner", "rule"):
+            if not self._meta.get(key):
+                self._wrong(f"config.meta.{key}", "is missing; write who answers for the segment and its rule in words")
+        leave_on, enter_on = self._event_names(twin, "leave_on"), self._event_names(twin, "enter_on")
+        limits = self._limits(twin)
+        places = self._places(twin)
+        if self.problems:
+            return None
+        question = Question(
+            **{key: str(twin[key]) for key in ("channel", "purpose", "topic", "product_category")},
+            **{key: str(twin[key]) for key in ("sender", "policy") if twin.get(key)},
+        )
+        return Audience(
+            name=self.name,
+            channel=question.channel,
+            purpose=question.purpose,
+            topic=question.topic,
+            brand=str(twin.get("brand") or self._brand(places)),
+            question_id=question.id,
+            owner=str(self._meta["owner"]),
+            rule=str(self._meta["rule"]),
+            leave_on=leave_on,
+            enter_on=enter_on,
+            send_event=str(twin.get("send_event") or ""),
+            destinations=places,
+            limits=limits,
+        )
+
+    def _wrong(self, key: str, message: str) -> None:
+        self.problems.append(Problem(self.name, self._file, key, message))
+
+    def _event_names(self, twin: Mapping[str, Any], key: str) -> tuple[str, ...]:
+        names = twin.get(key) or []
+        if not isinstance(names, list):
+            self._wrong(key, "is no list; write for example `[order_placed]`")
+            return ()
+        for name in names if self._events else ():
+            if name not in self._events:
+                self._wrong(key, f"names {name!r}, which is no event of the vocabulary; see the seed event_names")
+        return tuple(str(name) for name in names)
+
+    def _limits(self, twin: Mapping[str, Any]) -> dict[str, float]:
+        limits = twin.get("limits") or {}
+        if not isinstance(limits, Mapping):
+            self._wrong("limits", "is no mapping; write for example `{removed_share: 0.3}`")
+            return {}
+        for key, value in limits.items():
+            if key not in _LIMITS:
+                self._wrong(f"limits.{key}", f"is no limit; write one of {', '.join(_LIMITS)}")
+            elif isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+                self._wrong(f"limits.{key}", f"is {value!r}; write a share from 0 to 1")
+        return {} if self.problems else {key: float(value) for key, value in limits.items()}
+
+    def _places(self, twin: Mapping[str, Any]) -> tuple[Place, ...]:
+        entries = twin.get("destinations") or []
+        if not isinstance(entries, list):
+            self._wrong("destinations", f"is no list; write {_REQUIRED['destinations']}")
+            return ()
+        places = [self._place(f"destinations[{number}]", entry) for number, entry in enumerate(entries)]
+        return tuple(place for place in places if place is not None)
+
+    def _place(self, key: str, entry: object) -> Place | None:
+        """One destination; None when it has a problem or when its platform is not configured."""
+        if not isinstance(entry, Mapping):
+            self._wrong(key, "is no mapping; write for example `{platform: klaviyo, list: Recent buyers}`")
+            return None
+        found = len(self.problems)
+        for unknown in set(entry) - set(_PLACE_KEYS):
+            self._wrong(f"{key}.{unknown}", "is not a key of a destination; remove it or correct its spelling")
+        kinds = [kind for kind in _KINDS if entry.get(kind)]
+        if len(kinds) != 1:
+            self._wrong(key, "needs exactly one of list, tag and property, with the name at the platform")
+        traits = entry.get("traits") or {}
+        if not isinstance(traits, Mapping):
+            self._wrong(f"{key}.traits", "is no mapping; write `their_name: our_column`")
+        platform = self._platforms.get(str(entry.get("platform")))
+        kind = platform.destination_class() if platform else None
+        if platform is None:
+            known = ", ".join(self._platforms)
+            self._wrong(f"{key}.platform", f"is {entry.get('platform')!r}; write one of {known}")
+        elif kind is None or not (kind.offers("add") and kind.offers("remove")):
+            self._wrong(f"{key}.platform", f"{platform.title} takes no audiences; choose another platform")
+        elif len(kinds) == 1 and kinds[0] not in kind.target_kinds:
+            self._wrong(key, f"{platform.title} has no {kinds[0]}; write one of {', '.join(kind.target_kinds)}")
+        if len(self.problems) > found:
+            return None
+        account = self._account(key, str(entry["platform"]), str(entry.get("account") or ""))
+        if account is None:
+            return None
+        return Place(
+            platform=account.platform,
+            account=account.name,
+            target=f"{kinds[0]}:{entry[kinds[0]]}",
+            traits={str(theirs): str(ours) for theirs, ours in traits.items()},
+            create_missing=bool(entry.get("create_missing", False)),
+        )
+
+    def _account(self, key: str, platform: str, name: str) -> Account | None:
+        """The account meant: the one named, else the platform's only one; a platform without any is left out."""
+        candidates = [account for account in self._accounts if account.platform == platform]
+        if not candidates:
+            return None
+        if not name and len(candidates) == 1:
+            return candidates[0]
+        for account in candidates:
+            if account.name == name:
+                return account
+        names = ", ".join(account.name for account in candidates)
+        self._wrong(f"{key}.account", f"is {name!r}; write one of {names}")
+        return None
+
+    def _brand(self, places: Sequence[Place]) -> str:
+        brands = {account.key: account.brand for account in self._accounts}
+        return next((brands[f"{place.platform}:{place.account}"] for place in places), "*")
