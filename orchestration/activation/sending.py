@@ -12,7 +12,6 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -30,7 +29,8 @@ _log = logging.getLogger(__name__)
 
 #: A queue whose calls get no answer pauses no longer than this before it asks again.
 _LONGEST_PAUSE = 30.0
-_PICKED = 1000
+#: Calls picked up at once, and records in one look-up.
+_PICKED, _LOOK_UPS = 1000, 50
 
 
 class Sender:
@@ -40,10 +40,11 @@ class Sender:
         self.owing = owing
         self.outbox = Outbox(owing.state)
         self.woken = woken or threading.Event()
-        self._threads = ThreadPoolExecutor(16, thread_name_prefix="remove")
+        self._threads = ThreadPoolExecutor(128, thread_name_prefix="remove")
         self._running: dict[tuple[str, str], Future[None]] = {}
         self._paused: dict[tuple[str, str], datetime] = {}
         self._failures: dict[tuple[str, str], int] = defaultdict(int)
+        self._opened: dict[tuple[str, str], Destination] = {}
         self._stopping = False
         self._calls: Mapping[str, Callable[[Destination, Sequence[SqlRow[Any]]], Sequence[Outcome]]] = {
             "remove": self._remove,
@@ -93,79 +94,82 @@ class Sender:
             if not due:
                 return
             try:
-                destination = self.owing.destinations.open(key)
+                destination = self._open(queue)
             except AudiencesError as error:
                 self.outbox.later(due, str(error), SLOW)
                 return
             groups: dict[tuple[str, str], list[SqlRow[Any]]] = defaultdict(list)
             for row in due:
                 groups[row.channel, row.target].append(row)
-            size = destination.batch_size.get(cast("Operation", operation), 1)
+            size = _LOOK_UPS if operation == "identify" else destination.batch_size.get(cast("Operation", operation), 1)
             for group in groups.values():
                 for start in range(0, len(group), size):
                     self._attempt(queue, destination, group[start : start + size])
                     if self._stopping or queue in self._paused:
                         return
 
+    def _open(self, queue: tuple[str, str]) -> Destination:
+        """A destination of the queue's own (connections are not shared between threads), kept until a call fails."""
+        if queue not in self._opened:
+            self._opened[queue] = self.owing.destinations.open(queue[0])
+        return self._opened[queue]
+
     def _attempt(self, queue: tuple[str, str], destination: Destination, rows: list[SqlRow[Any]]) -> None:
         """Make one call and write down how it ended."""
         try:
             outcomes = self._calls[queue[1]](destination, rows)
-        except RetryLater as error:
+        except AudiencesError as error:
+            self._refused(queue, destination, rows, error)
+        except Exception as error:
+            _log.exception("A call to %s (%s) broke; it is tried again.", *queue)
+            self._opened.pop(queue, None)
+            self.outbox.later(rows, type(error).__name__)
+        else:
+            self._failures[queue] = 0
+            self._settle(rows, outcomes)
+
+    def _refused(
+        self, queue: tuple[str, str], destination: Destination, rows: list[SqlRow[Any]], error: AudiencesError
+    ) -> None:
+        """What is to be done about an error of the tree.
+
+        Patience for what may pass, halves for a call with a bad row in it, a slow pace for what a person must mend.
+        """
+        if isinstance(error, RetryLater):
             self._failures[queue] += 1
             pause = error.retry_after or min(_LONGEST_PAUSE, BACKOFF[min(self._failures[queue], len(BACKOFF)) - 1])
             self.outbox.later(rows, str(error), at_least=error.retry_after or 0.0, counts=not error.throttled)
             self._pause(queue, pause)
-            return
-        except SetAside as error:
-            if len(rows) > 1:  # one bad row: halve until it is alone
-                middle = len(rows) // 2
-                self._attempt(queue, destination, rows[:middle])
-                self._attempt(queue, destination, rows[middle:])
-                return
+        elif isinstance(error, SetAside) and len(rows) > 1:
+            middle = len(rows) // 2
+            self._attempt(queue, destination, rows[:middle])
+            self._attempt(queue, destination, rows[middle:])
+        elif isinstance(error, SetAside):
             self.outbox.faulty(rows, str(error))
-            return
-        except NotOffered as error:
+        elif isinstance(error, NotOffered):
             self.outbox.dead(rows, str(error))
-            return
-        except StopRun as error:
-            _log.error("%s Removals there wait for it.", error)
+        else:
+            _log.error("Calls to %s (%s) wait: %s", *queue, error)
+            self._opened.pop(queue, None)
             self.outbox.later(rows, str(error), SLOW)
-            if error.failure.status in (401, 403):  # anything else may concern one list or one record
+            if isinstance(error, StopRun) and error.failure.status in (401, 403):  # else it may be one list or record
                 self._pause(queue, SLOW[0])
-            return
-        except Exception as error:
-            _log.exception("A call to %s (%s) broke; it is tried again.", *queue)
-            self.outbox.later(rows, type(error).__name__)
-            return
-        self._failures[queue] = 0
-        self._settle(rows, outcomes)
 
     def _remove(self, destination: Destination, rows: Sequence[SqlRow[Any]]) -> Sequence[Outcome]:
         sent = [Row(row_id=row.outbox_id, record_id=row.record_id) for row in rows]
         return destination.remove(target(rows[0].target), sent)
 
     def _suppress(self, destination: Destination, rows: Sequence[SqlRow[Any]]) -> Sequence[Outcome]:
-        """Write withdrawals, on every record that holds the identifier where the destination can look them up."""
-        named = {row.outbox_id: Identifier(cast("IdentifierKind", row.identifier_kind), row.identifier) for row in rows}
-        found: Mapping[Identifier, Sequence[str]] = {}
-        if destination.offers("find"):
-            found = destination.find(list(dict.fromkeys(named.values())))
-        sent: list[Row] = []
-        origin: dict[str, str] = {}
-        for outbox_id, identifier in named.items():
-            for number, record_id in enumerate(found.get(identifier, ()) or (None,)):
-                row_id = f"{outbox_id}.{number}"
-                origin[row_id] = outbox_id
-                sent.append(Row(row_id=row_id, record_id=record_id, identifier=identifier))
-        size = destination.batch_size.get("suppress", 1)
-        worst: dict[str, Outcome] = {}
-        for start in range(0, len(sent), size):
-            for outcome in destination.suppress(rows[0].channel, sent[start : start + size]):
-                outbox_id = origin[outcome.row_id]
-                if outbox_id not in worst or worst[outbox_id].status == "accepted":
-                    worst[outbox_id] = replace(outcome, row_id=outbox_id)
-        return list(worst.values())
+        """Write withdrawals by identifier; where a destination holds them on records, it looks those up itself."""
+        sent = [
+            Row(
+                row_id=row.outbox_id,
+                record_id=None,
+                identifier=Identifier(cast("IdentifierKind", row.identifier_kind), row.identifier),
+            )
+            for row in rows
+        ]
+        return destination.suppress(rows[0].channel, sent)
 
     def _identify(self, destination: Destination, rows: Sequence[SqlRow[Any]]) -> Sequence[Outcome]:
         """Look up whose records they are; what a platform no longer knows stays blocked by its record id alone."""
