@@ -29,9 +29,9 @@ _COLUMNS = (
 
 
 def validate_raw(warehouse: Warehouse, platforms: Iterable[Platform]) -> list[CheckResult]:
-    """Judge the newest load of every raw table of `platforms`; an absent or empty table passes.
+    """Judge what the pulls since the last build brought for `platforms`; an absent or empty table passes.
 
-    It may run before or after the build's row is written to `raw_audiences.builds`.
+    Run it before this build writes its row to `raw_audiences.builds`: afterwards nothing counts as newly pulled.
     """
     with _connected(warehouse) as connection:
         return evaluate(connection, raw.suites(platforms))

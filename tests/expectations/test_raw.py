@@ -103,23 +103,24 @@ def test_a_payload_kept_as_text_is_read_as_json(warehouse: duckdb.DuckDBPyConnec
     assert failed(validate_raw(warehouse, [SHOP])) == {("shop.customers", "payload_is_an_object")}
 
 
-def test_only_the_newest_load_is_judged(warehouse: duckdb.DuckDBPyConnection) -> None:
+def test_only_what_came_since_the_last_build_is_judged(warehouse: duckdb.DuckDBPyConnection) -> None:
     land(warehouse, "customers", "", "[]")
     assert failed(validate_raw(warehouse, [SHOP]))
     begin_build(warehouse, 1, PULLED_AT + timedelta(minutes=1))
-    land(warehouse, "customers", "5", FIRST.replace("0", "5"), at=PULLED_AT + timedelta(hours=1))
+    assert {result.evaluated for result in validate_raw(warehouse, [SHOP]) if "webhooks" not in result.subject} == {0}
+    land(warehouse, "customers", "5", FIRST.replace("0", "5"), at=PULLED_AT + timedelta(minutes=1))
     results = validate_raw(warehouse, [SHOP])
     assert failed(results) == set()
     assert the(results, "shop.customers", "record_id_present").evaluated == 1
 
 
-def test_a_load_is_judged_alike_before_and_after_its_build_is_written(warehouse: duckdb.DuckDBPyConnection) -> None:
-    begin_build(warehouse, 1, PULLED_AT - timedelta(hours=1))
-    land(warehouse, "customers", "", "[]")
-    before = failed(validate_raw(warehouse, [SHOP]))
+def test_a_webhook_that_was_loaded_one_build_late_is_still_judged(warehouse: duckdb.DuckDBPyConnection) -> None:
+    begin_build(warehouse, 1, PULLED_AT - timedelta(minutes=1))
     begin_build(warehouse, 2, PULLED_AT + timedelta(minutes=1))
-    assert before
-    assert failed(validate_raw(warehouse, [SHOP])) == before
+    land(warehouse, "webhooks", "", "{}", "'l2', 'customers/update', 'segmentation', now()")
+    assert failed(validate_raw(warehouse, [SHOP])) == {("shop.webhooks", "record_id_present")}
+    begin_build(warehouse, 3, PULLED_AT + timedelta(minutes=2))
+    assert failed(validate_raw(warehouse, [SHOP])) == set()
 
 
 def test_an_absent_or_empty_table_passes_with_nothing_evaluated(warehouse: duckdb.DuckDBPyConnection) -> None:
