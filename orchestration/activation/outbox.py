@@ -91,15 +91,15 @@ class Outbox:
         self,
         rows: Sequence[Row[Any]],
         detail: str,
-        pace: Sequence[float] = BACKOFF,
+        pace: Sequence[float] = (),
         *,
         at_least: float = 0.0,
         counts: bool = True,
     ) -> None:
-        """Owe the calls again later; being asked for patience uses up no attempt."""
+        """Owe the calls again later, by BACKOFF unless told otherwise; being asked for patience uses up no attempt."""
         if not rows:
             return
-        now = datetime.now(UTC)
+        now, pace = datetime.now(UTC), pace or BACKOFF
         with self.state.write_deliveries() as connection:
             for row in rows:
                 wait = timedelta(seconds=max(pace[min(row.attempts, len(pace) - 1)], at_least))

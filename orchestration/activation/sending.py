@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Row as SqlRow
@@ -80,8 +82,8 @@ class Sender:
     def _guarded(self, queue: tuple[str, str]) -> None:
         try:
             self._drain(queue)
-        except Exception:
-            _log.exception("Calls to %s (%s) stopped; they are tried again.", *queue)
+        except Exception as error:
+            _log.error("Calls to %s (%s) stopped and are tried again: %s", *queue, _place_of(error))
             self._pause(queue, _LONGEST_PAUSE)
         finally:
             self.woken.set()
@@ -121,7 +123,7 @@ class Sender:
         except AudiencesError as error:
             self._refused(queue, destination, rows, error)
         except Exception as error:
-            _log.exception("A call to %s (%s) broke; it is tried again.", *queue)
+            _log.error("A call to %s (%s) broke and is tried again: %s", *queue, _place_of(error))
             self._opened.pop(queue, None)
             self.outbox.later(rows, type(error).__name__)
         else:
@@ -201,3 +203,9 @@ class Sender:
 
     def _pause(self, queue: tuple[str, str], seconds: float) -> None:
         self._paused[queue] = datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+def _place_of(error: Exception) -> str:
+    """Kind and place of an error that is none of ours; its text may quote whom a call was about."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {frame.name}, {Path(frame.filename).name} line {frame.lineno}"
