@@ -6,7 +6,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import duckdb
 
@@ -18,6 +18,9 @@ SAMPLE = 5
 _ERROR = re.compile(r"\b([A-Z][A-Za-z ]+ Error): ([^\n]+)")
 #: Complaints about the shape of tables name columns; all other complaints may quote values.
 _STRUCTURAL = ("Binder Error", "Catalog Error")
+_NO_RESULT = LookupError("Great Expectations gave no result")
+#: Expectation → unexpected rows or what went wrong with it; or what went wrong with all of them.
+_Counts: TypeAlias = Mapping[str, int | Exception] | Exception
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,24 +58,35 @@ class _Batch:
 def evaluate(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> list[CheckResult]:
     """Evaluate every suite; what cannot be evaluated is a failed check with its reason, never an exception."""
     batches = [_batch(connection, suite) for suite in suites]
-    if not any(batch.judged for batch in batches):
-        return [result for batch in batches for result in _results(connection, batch, {}, 0.0)]
+    counted: list[_Counts] = [{} for _ in batches]
+    seconds = [0.0 for _ in batches]
+    if any(batch.judged for batch in batches):
+        try:
+            from expectations import engine
 
+            with engine.data_source(connection) as source:
+                for place, batch in enumerate(batches):
+                    started = time.perf_counter()
+                    counted[place] = _count(source, batch)
+                    seconds[place] = (time.perf_counter() - started) / len(batch.suite.expectations)
+        except Exception as failure:
+            counted = [failure for _ in batches]
+    return [
+        result
+        for batch, counts, share in zip(batches, counted, seconds, strict=True)
+        for result in _results(connection, batch, counts, share)
+    ]
+
+
+def _count(source: object, batch: _Batch) -> _Counts:
     from expectations import engine
 
-    results: list[CheckResult] = []
-    with engine.data_source(connection) as source:
-        for batch in batches:
-            started = time.perf_counter()
-            counts: Mapping[str, int | Exception] = {}
-            if batch.judged:
-                try:
-                    counts = engine.count_unexpected(source, batch.suite.name, batch.query, batch.judged)
-                except Exception as failure:
-                    counts = {expectation.name: failure for expectation in batch.judged}
-            share = (time.perf_counter() - started) / len(batch.suite.expectations)
-            results += _results(connection, batch, counts, share)
-    return results
+    if not batch.judged:
+        return {}
+    try:
+        return engine.count_unexpected(source, batch.suite.name, batch.query, batch.judged)
+    except Exception as failure:
+        return failure
 
 
 def _batch(connection: duckdb.DuckDBPyConnection, suite: Suite) -> _Batch:
@@ -96,12 +110,14 @@ def _batch(connection: duckdb.DuckDBPyConnection, suite: Suite) -> _Batch:
 
 
 def _results(
-    connection: duckdb.DuckDBPyConnection, batch: _Batch, counts: Mapping[str, int | Exception], seconds: float
+    connection: duckdb.DuckDBPyConnection, batch: _Batch, counts: _Counts, seconds: float
 ) -> Iterator[CheckResult]:
     for expectation in batch.suite.expectations:
-        count = counts.get(expectation.name, 0)
-        judged = expectation.name in counts
-        error = _message(count) if isinstance(count, Exception) else "" if judged else batch.error
+        count: int | Exception = 0
+        error, judged = batch.error, expectation in batch.judged
+        if judged:
+            count = counts if isinstance(counts, Exception) else counts.get(expectation.name, _NO_RESULT)
+            error = _message(count) if isinstance(count, Exception) else ""
         unexpected = count if isinstance(count, int) else 0
         yield CheckResult(
             boundary=batch.suite.boundary,
@@ -120,7 +136,12 @@ def _results(
 def _sample(connection: duckdb.DuckDBPyConnection, batch: _Batch, expectation: Expectation) -> tuple[str, ...]:
     """The first references in their own order, so that the same rows give the same sample."""
     query = expectation.query.format(batch=f"({batch.query})")
-    rows = connection.execute(f"select distinct reference from ({query}) order by reference limit {SAMPLE}").fetchall()
+    try:
+        rows = connection.execute(
+            f"select distinct reference from ({query}) order by reference limit {SAMPLE}"
+        ).fetchall()
+    except duckdb.Error:
+        return ()  # counting leaves the references out; the count stands without them
     return tuple(_named(batch.suite, reference) for (reference,) in rows)
 
 

@@ -59,19 +59,30 @@ def test_a_check_that_cannot_be_evaluated_fails_with_its_reason_and_the_others_g
     assert "withdrawals" in the(results, "lapsed", "no_withdrawn_identifier").error
 
 
+@pytest.mark.parametrize("part", ["data_source", "count_unexpected"])
 def test_a_failure_of_great_expectations_itself_fails_the_checks(
-    warehouse: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+    warehouse: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch, part: str
 ) -> None:
     from expectations import engine
 
     def broken(*_: object) -> None:
         raise ValueError(JANE)
 
-    monkeypatch.setattr(engine, "count_unexpected", broken)
+    monkeypatch.setattr(engine, part, broken)
     results = validate_audiences(warehouse, [AUDIENCE])
     assert {result.success for result in results} == {False}
     assert "ValueError" in results[0].error
     assert JANE not in repr(results)
+
+
+def test_an_expectation_without_a_result_has_not_passed(
+    warehouse: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from expectations import engine
+
+    monkeypatch.setattr(engine, "count_unexpected", lambda *_: {"traits_exist": 0})
+    results = validate_audiences(warehouse, [AUDIENCE])
+    assert [result.check_name for result in results if result.success] == ["traits_exist"]
 
 
 def test_a_sample_is_short_and_the_same_every_time(warehouse: duckdb.DuckDBPyConnection) -> None:
