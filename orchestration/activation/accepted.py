@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine, Select, Table, func, select
 
 from dlt_sources.errors import AudiencesError
+from orchestration.activation.ledger import reading
 from orchestration.activation.state import State, memberships, withdrawals
 
 #: Up to this many rows, starting a reader costs more than it saves.
@@ -47,14 +48,14 @@ def written_withdrawals(state: State) -> pa.Table:
 def audiences_with_members(state: State) -> set[str]:
     """The audiences of which some destination holds, or may hold, a member."""
     query = select(memberships.c.audience).distinct().where(memberships.c.status != "removed")
-    with state.deliveries.connect() as connection:
+    with reading(state.deliveries) as connection:
         return set(connection.execute(query).scalars())
 
 
 def _arrow(state: State, table: Table, query: Select[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
     """Run a query without parameters over one table."""
     engine = state.deliveries
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         many = (connection.execute(select(func.count()).select_from(table)).scalar() or 0) > FEW
     if many and engine.dialect.name == "sqlite":
         return _through_adbc(engine, query, schema)
@@ -74,7 +75,7 @@ def _through_adbc(engine: Engine, query: Select[tuple[object, ...]], schema: pa.
 
 def _through_rows(engine: Engine, query: Select[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
     batches = []
-    with engine.connect() as connection:
+    with reading(engine) as connection:
         for rows in connection.execution_options(stream_results=True).execute(query).partitions(_ROWS):
             columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
             batches.append(pa.RecordBatch.from_arrays(columns, schema=schema))

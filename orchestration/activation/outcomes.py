@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, func, select, update
+from sqlalchemy import Connection, and_, bindparam, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from orchestration.activation.keys import keyed_hash
+from orchestration.activation.ledger import reading
 from orchestration.activation.members import UNSEEN
 from orchestration.activation.planned import PlannedRow
 from orchestration.activation.state import State, membership_keys, memberships, outcomes, withdrawals
@@ -44,28 +45,26 @@ class Book:
     def known(self, rows: Sequence[PlannedRow]) -> dict[str, Known]:
         """What is on record of these rows; a row that was never sent is absent."""
         found: dict[str, Known] = {}
-        query = select(outcomes.c.row_id, outcomes.c.state, outcomes.c.attempts, outcomes.c.job_id)
-        with self.state.deliveries.connect() as connection:
+        columns = (outcomes.c.row_id, outcomes.c.state, outcomes.c.attempts, outcomes.c.job_id)
+        with reading(self.state.deliveries) as connection:
             for part in _parts(rows):
-                ids = [row.row_id for row in part]
-                for row_id, state, attempts, job_id in connection.execution_options(readonly=True).execute(
-                    query.where(outcomes.c.plan_id == self.plan_id, outcomes.c.row_id.in_(ids))
-                ):
-                    found[row_id] = Known(state, attempts, job_id)
+                mine = and_(outcomes.c.plan_id == self.plan_id, outcomes.c.row_id.in_([row.row_id for row in part]))
+                for one in connection.execute(select(*columns).where(mine)):
+                    found[one.row_id] = Known(one.state, one.attempts, one.job_id)
         return found
 
     def in_flight(self) -> dict[str, str]:
         """Row id → job id ("" = none) of every row whose end is not known."""
-        query = select(outcomes.c.row_id, outcomes.c.job_id)
-        with self.state.deliveries.connect() as connection:
-            found = connection.execute(query.where(outcomes.c.plan_id == self.plan_id, outcomes.c.state == "in_flight"))
-            return {row_id: job_id for row_id, job_id in found}
+        mine = and_(outcomes.c.plan_id == self.plan_id, outcomes.c.state == "in_flight")
+        with reading(self.state.deliveries) as connection:
+            found = connection.execute(select(outcomes.c.row_id, outcomes.c.job_id).where(mine))
+            return {one.row_id: one.job_id for one in found}
 
     def counts(self) -> dict[str, int]:
         """Rows on record by state."""
-        query = select(outcomes.c.state, func.count()).where(outcomes.c.plan_id == self.plan_id)
-        with self.state.deliveries.connect() as connection:
-            return {state: count for state, count in connection.execute(query.group_by(outcomes.c.state))}
+        query = select(outcomes.c.state, func.count().label("rows")).where(outcomes.c.plan_id == self.plan_id)
+        with reading(self.state.deliveries) as connection:
+            return {one.state: one.rows for one in connection.execute(query.group_by(outcomes.c.state))}
 
     def begin(self, rows: Sequence[PlannedRow], attempts: Mapping[str, int]) -> None:
         """Commit that a call with these rows follows; `attempts` counts it."""
@@ -85,12 +84,16 @@ class Book:
                     connection,
                     outcomes,
                     ("plan_id", "row_id"),
-                    ("job_id",),
                     [{"b_plan_id": self.plan_id, "b_row_id": row.row_id, "job_id": job_id} for row in part],
                 )
 
-    def accepted(self, rows: Sequence[PlannedRow], records: Mapping[str, str]) -> None:
-        """The destination took the rows; `records` names the record of a member that was made just now."""
+    def accepted(
+        self, rows: Sequence[PlannedRow], records: Mapping[str, str], unsure: Collection[str] = frozenset()
+    ) -> None:
+        """The destination took the rows; `records` names the record of a member that was made just now.
+
+        A withdrawal counts as written once every record with its identifier has it: `unsure` keys are left out.
+        """
         now = self.clock()
         for part in _parts(rows):
             with self.state.write_deliveries() as connection:
@@ -99,7 +102,7 @@ class Book:
                 if adds:
                     _accept(connection, [self._membership(row, now, records.get(row.row_id)) for row in adds])
                 _remove(connection, [row for row in part if row.op == "remove"], {}, now)
-                self._withdrawn(connection, [row for row in part if row.op == "suppress"], now)
+                self._withdrawn(connection, [row for row in part if row.op == "suppress"], unsure, now)
 
     def compensated(self, rows: Sequence[PlannedRow], reasons: Mapping[str, str]) -> None:
         """The rows were sent, then forbidden, and have been taken back."""
@@ -176,7 +179,9 @@ class Book:
         changed = ("state", "job_id", "code", "detail", "changed_at", *(("attempts",) if attempts else ()))
         _upsert(connection, outcomes, ("plan_id", "row_id"), changed, values)
 
-    def _withdrawn(self, connection: Connection, rows: Sequence[PlannedRow], now: datetime) -> None:
+    def _withdrawn(
+        self, connection: Connection, rows: Sequence[PlannedRow], unsure: Collection[str], now: datetime
+    ) -> None:
         values = [
             {
                 "platform": row.platform,
@@ -187,6 +192,7 @@ class Book:
             }
             for row in rows
             for key_hash in row.suppression_keys
+            if key_hash not in unsure
         ]
         keys = ("platform", "account", "channel", "key_hash")
         _upsert(connection, withdrawals, keys, ("accepted_at",), values)
@@ -213,7 +219,7 @@ def _accept(connection: Connection, values: list[dict[str, Any]]) -> None:
         {"b_membership_id": one["membership_id"], **{name: one[name] for name in changed}, "status": "accepted"}
         for one in values
     ]
-    _update(connection, memberships, ("membership_id",), changed, rows, memberships.c.status != "removed")
+    _update(connection, memberships, ("membership_id",), rows, memberships.c.status != "removed")
 
 
 def _remove(connection: Connection, rows: Sequence[PlannedRow], reasons: Mapping[str, str], now: datetime) -> None:
@@ -226,7 +232,7 @@ def _remove(connection: Connection, rows: Sequence[PlannedRow], reasons: Mapping
         }
         for row in rows
     ]
-    _update(connection, memberships, ("membership_id",), ("status", "reason", "changed_at"), values)
+    _update(connection, memberships, ("membership_id",), values)
 
 
 def _never_was(connection: Connection, rows: Sequence[PlannedRow], plan_id: str, now: datetime) -> None:
@@ -241,23 +247,21 @@ def _never_was(connection: Connection, rows: Sequence[PlannedRow], plan_id: str,
     values = [
         {"b_membership_id": row.row_id, "status": "removed", "reason": "refused", "changed_at": now} for row in rows
     ]
-    changed = ("status", "reason", "changed_at")
-    _update(connection, memberships, ("membership_id",), changed, values, memberships.c.status == "pending", once)
+    _update(connection, memberships, ("membership_id",), values, memberships.c.status == "pending", once)
 
 
 def _update(
     connection: Connection,
     table: Any,
     keys: Collection[str],
-    changed: Collection[str],
     values: list[dict[str, Any]],
     *conditions: Any,
 ) -> None:
+    """Update a row per value: its keys are prefixed with `b_`, everything else is set."""
     if not values:
         return
     where = [table.c[key] == bindparam(f"b_{key}") for key in keys]
-    statement = update(table).where(*where, *conditions).values({name: bindparam(name) for name in changed})
-    connection.execute(statement, values)
+    connection.execute(update(table).where(*where, *conditions), values)
 
 
 def _upsert(

@@ -1,0 +1,274 @@
+"""Apply: sends exactly what a plan says, removals first, and books every row's end as it arrives.
+
+A row that may have reached its destination is in flight on record before the call; running again after a crash follows
+vendor jobs first, asks the gate, and repeats what has no known end. One process at a time applies to an account.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from filelock import FileLock, Timeout
+from sqlalchemy import and_, func, select, update
+
+from dlt_sources.errors import AudiencesError, GateClosed, StopRun
+from dlt_sources.platform import Destination
+from orchestration.activation.calls import Caller, Gate, Patience
+from orchestration.activation.ledger import reading
+from orchestration.activation.outcomes import FINAL, Book
+from orchestration.activation.plan import REMOVALS
+from orchestration.activation.planned import calls, grouped, some
+from orchestration.activation.state import State, builds, outcomes, plans
+from orchestration.home import Home
+
+_log = logging.getLogger(__name__)
+_LOCK_SECONDS = 60.0
+
+_ADVICE = {
+    "held": "Approve exactly this plan, or mend what holds it and plan anew.",
+    "superseded": "A newer one took its place: plan anew.",
+    "unknown": "Plan anew and use an id from that list.",
+}
+
+Plan = Any  # a row of the table `plans`
+Destinations = Callable[[str, str], Destination]
+#: Called after every call with the plan's id, its rows that are done and its rows in all.
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """How one plan stands after a run: rows by outcome over all its runs, calls and seconds of this one.
+
+    status: applied (every row has its end) | ready (a later run goes on) | superseded. `stopped` says why it stopped.
+    """
+
+    plan_id: str
+    path: str
+    platform: str
+    account: str
+    audience: str
+    target: str
+    status: str
+    rows: int
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    calls: int = 0
+    seconds: float = 0.0
+    stopped: str = ""
+
+
+def apply(
+    home: Home,
+    state: State,
+    gate: Gate,
+    destinations: Destinations,
+    *,
+    plan_ids: Collection[str] | None = None,
+    progress: Progress | None = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    patience: Patience | None = None,
+) -> list[Applied]:
+    """Apply the plans named, else every ready one; a plan that is applied already changes nothing.
+
+    Raises AudiencesError for a named plan that is held, superseded or unknown. A destination that fails stops alone.
+    """
+    run = _Run(home, state, gate, destinations, progress or _silent, clock, patience or Patience())
+    chosen = _chosen(state, plan_ids)
+    ready = [plan for plan in chosen if plan.status == "ready"]
+    results = [run.told(plan) for plan in chosen if plan.status == "applied"]
+    for platform, account in dict.fromkeys((plan.platform, plan.account) for plan in ready):
+        mine = [plan for plan in ready if (plan.platform, plan.account, plan.path) == (platform, account, REMOVALS)]
+        results += run.account(platform, account, mine, finish_older=False)
+    for platform, account in dict.fromkeys(
+        (plan.platform, plan.account) for plan in [*ready, *_superseded_in_flight(state)]
+    ):
+        mine = [plan for plan in ready if (plan.platform, plan.account) == (platform, account)]
+        mine = [plan for plan in mine if plan.path != REMOVALS]
+        results += run.account(platform, account, mine, finish_older=True)
+    return results
+
+
+@dataclass(slots=True)
+class _Run:
+    """One run over all destinations; an account that stopped stays stopped for the run."""
+
+    home: Home
+    state: State
+    gate: Gate
+    destinations: Destinations
+    progress: Progress
+    clock: Callable[[], datetime]
+    patience: Patience
+    _stopped: dict[tuple[str, str], str] = field(default_factory=dict, init=False)
+
+    def account(self, platform: str, account: str, mine: Sequence[Plan], *, finish_older: bool) -> list[Applied]:
+        """Apply plans of one account; what goes wrong there is told in the results and stops nothing elsewhere."""
+        results: list[Applied] = []
+        stopped = self._stopped.get((platform, account), "")
+        if stopped:
+            return [self.told(plan, stopped=stopped) for plan in mine]
+        with self._guarded(platform, account), self._alone(platform, account):
+            destination, patience = self.destinations(platform, account), replace(self.patience)
+            if finish_older:
+                self._finish_older(destination, patience)
+            for plan in mine:
+                with self._guarded(platform, account):
+                    results.append(self._plan(plan, destination, patience))
+                if (platform, account) in self._stopped:
+                    break
+        told = {result.plan_id for result in results}
+        stopped = self._stopped.get((platform, account), "")
+        return [*results, *(self.told(plan, stopped=stopped) for plan in mine if plan.plan_id not in told)]
+
+    def told(self, plan: Plan, caller: Caller | None = None, *, seconds: float = 0.0, stopped: str = "") -> Applied:
+        """How a plan stands now; closes it when every row has its end."""
+        counts = Book(self.state, plan.plan_id, self.clock).counts()
+        total = plan.adds + plan.updates + plan.removes + plan.suppressions
+        if plan.status == "ready" and sum(counts.get(state, 0) for state in FINAL) == total:
+            plan = self._close(plan)
+        return Applied(
+            plan_id=plan.plan_id,
+            path=plan.path,
+            platform=plan.platform,
+            account=plan.account,
+            audience=plan.audience,
+            target=plan.target,
+            status=self._status(plan.plan_id),
+            rows=total,
+            outcomes=counts,
+            calls=caller.calls if caller else 0,
+            seconds=seconds,
+            stopped=stopped,
+        )
+
+    def _plan(self, plan: Plan, destination: Destination, patience: Patience) -> Applied:
+        started, stopped, done = monotonic(), "", 0
+        caller = self._caller(plan, destination, patience)
+        file = self.home.data / plan.file
+        impossible: set[tuple[str, str, str]] = set()
+        self._follow_jobs(caller, file)
+        for call in calls(file, destination.batch_size):
+            kind = (call.operation, call.target, call.channel)
+            if self._status(plan.plan_id) != "ready":
+                stopped = "A newer plan took its place."
+                break
+            if kind in impossible:
+                continue
+            try:
+                caller.send(call)
+            except StopRun as error:
+                if error.failure.status in (401, 403):
+                    raise
+                # Anything else may concern this one list or channel: the others go on.
+                impossible.add(kind)
+                stopped = str(error)
+            except GateClosed as error:
+                stopped = str(error)  # additions are last in the file, so that nothing else waits behind them
+                break
+            done += len(call.rows)
+            self.progress(plan.plan_id, done, plan.adds + plan.updates + plan.removes + plan.suppressions)
+        return self.told(plan, caller, seconds=monotonic() - started, stopped=stopped)
+
+    def _follow_jobs(self, caller: Caller, file: Path) -> None:
+        """Follow the vendor jobs that an interrupted run left behind."""
+        carried: dict[str, list[str]] = {}
+        for row_id, job_id in caller.book.in_flight().items():
+            if job_id:
+                carried.setdefault(job_id, []).append(row_id)
+        for job_id, row_ids in carried.items():
+            for call in grouped(some(file, row_ids)):
+                caller.follow(call, job_id)
+
+    def _finish_older(self, destination: Destination, patience: Patience) -> None:
+        """Find out how rows of superseded plans ended; their newer plans decide what happens next.
+
+        What was sent and is forbidden by now is taken back here; what has no known end keeps its pending membership,
+        which every newer plan either adds again or removes.
+        """
+        account = destination.account
+        for plan in _superseded_in_flight(self.state, account.platform, account.name):
+            caller, file = self._caller(plan, destination, patience), self.home.data / plan.file
+            self._follow_jobs(caller, file)
+            unknown = [row_id for row_id, job_id in caller.book.in_flight().items() if not job_id]
+            try:
+                for call in grouped(some(file, unknown)):
+                    caller.give_up(call)
+            except GateClosed:
+                _log.warning("Rows of an older plan stay open until the gate answers.")
+
+    def _caller(self, plan: Plan, destination: Destination, patience: Patience) -> Caller:
+        book = Book(self.state, plan.plan_id, self.clock)
+        return Caller(destination, self.gate, book, plan.build_id, patience)
+
+    def _status(self, plan_id: str) -> str:
+        with reading(self.state.deliveries) as connection:
+            return str(connection.execute(select(plans.c.status).where(plans.c.plan_id == plan_id)).scalar())
+
+    def _close(self, plan: Plan) -> Plan:
+        mine = and_(plans.c.plan_id == plan.plan_id, plans.c.status == "ready")
+        with self.state.write_deliveries() as connection:
+            connection.execute(update(plans).where(mine).values(status="applied", finished_at=self.clock()))
+        return plan
+
+    @contextmanager
+    def _guarded(self, platform: str, account: str) -> Iterator[None]:
+        try:
+            yield
+        except AudiencesError as error:
+            self._stopped[platform, account] = str(error)
+        except Exception as error:
+            _log.exception("Applying to %s (%s) broke; the rest of its rows wait for the next run.", platform, account)
+            self._stopped[platform, account] = f"{type(error).__name__}; the log says where."
+
+    @contextmanager
+    def _alone(self, platform: str, account: str) -> Iterator[None]:
+        name = "".join(c if c.isalnum() else "_" for c in f"{platform}-{account}")
+        lock = FileLock(self.state.folder / f"apply-{name}.lock")
+        try:
+            lock.acquire(timeout=_LOCK_SECONDS)
+        except Timeout:
+            raise AudiencesError(f"Another run is applying to {platform} ({account}): wait for its end.") from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def _chosen(state: State, plan_ids: Collection[str] | None) -> list[Plan]:
+    """The plans to apply; plans of changes from before the newest decided build are superseded first."""
+    with reading(state.ledger) as ledger:
+        newest = ledger.execute(select(func.max(builds.c.build_id)).where(builds.c.decided_at.is_not(None))).scalar()
+    stale = and_(plans.c.status.in_(("ready", "held")), plans.c.path != REMOVALS, plans.c.build_id < (newest or 0))
+    with state.write_deliveries() as connection:
+        connection.execute(update(plans).where(stale).values(status="superseded"))
+    query = select(plans).order_by(plans.c.platform, plans.c.account, plans.c.audience, plans.c.target)
+    with reading(state.deliveries) as connection:
+        if plan_ids is None:
+            return list(connection.execute(query.where(plans.c.status == "ready")))
+        found = {row.plan_id: row for row in connection.execute(query.where(plans.c.plan_id.in_(list(plan_ids))))}
+    for plan_id in plan_ids:
+        status = found[plan_id].status if plan_id in found else "unknown"
+        if status not in ("ready", "applied"):
+            raise AudiencesError(f"Plan {plan_id[:12]} cannot be applied: it is {status}. {_ADVICE[status]}")
+    return list(found.values())
+
+
+def _superseded_in_flight(state: State, platform: str = "", account: str = "") -> list[Plan]:
+    """Superseded plans with rows in flight, of one account or of all."""
+    open_rows = select(outcomes.c.plan_id).where(outcomes.c.state == "in_flight")
+    query = select(plans).where(plans.c.status == "superseded", plans.c.plan_id.in_(open_rows))
+    if platform:
+        query = query.where(plans.c.platform == platform, plans.c.account == account)
+    with reading(state.deliveries) as connection:
+        return list(connection.execute(query))
+
+
+def _silent(plan_id: str, done: int, rows: int) -> None:
+    """Report nothing."""
