@@ -60,7 +60,7 @@ def suppressions(
                 AND NOT list_contains(withdrawals.held_by, $platform || ':' || $account)
         )
         SELECT DISTINCT ON (row_id)
-            sha256(concat_ws(chr(31), 'suppress', $platform, $account, missing.channel, record_id, key_hash)) AS row_id,
+            sha256(concat_ws(chr(31), 'suppress', $platform, $account, missing.channel, record_id, missing.key_hash)) AS row_id,
             'suppress', '', $platform, $account, '', record_id, person_id, missing.channel, '*', brand,
             identifier_type, identifier, NULL, '', reason, [missing.key_hash], $build
         FROM missing
@@ -83,13 +83,23 @@ def suppressions(
 
 def changes(
     connection: duckdb.DuckDBPyConnection, state: State, build: Build, audience: Audience, place: Place, brand: str
-) -> None:
-    """Rows of one audience at one place: members to add, to update, and to remove though they may be contacted."""
+) -> int:
+    """Rows of one audience at one place: members to add, to update, and to remove though they may be contacted.
+
+    Returns how many rows were left out because the decisions do not admit them, which admission should have seen.
+    """
     # A fingerprint, not a proof: md5 takes half the time. The secret keeps identifiers from being guessed.
     secret = keyed_hash(state.key, "payload")
+    about = {
+        "audience": audience.name,
+        "platform": place.platform,
+        "account": place.account,
+        "target": place.target,
+        "unseen": UNSEEN,
+    }
     connection.execute(
         """
-        CREATE OR REPLACE TEMP TABLE plan_rows AS
+        CREATE OR REPLACE TEMP TABLE plan_differing AS
         WITH desired AS (
             SELECT *, md5($secret || coalesce(traits, '') || array_to_string(keys, ' ')) AS fingerprint
             FROM plan_desired AS desired
@@ -102,57 +112,65 @@ def changes(
             SELECT * FROM plan_members
             ANTI JOIN plan_must_go USING (membership_id)
             WHERE audience = $audience AND platform = $platform AND account = $account AND target = $target
-        ),
-        differing AS (
-            SELECT
-                coalesce(
-                    members.membership_id,
-                    sha256(concat_ws(chr(31), $audience, $platform, $account, $target, desired.ref))
-                ) AS row_id,
-                CASE
-                    WHEN desired.ref IS NULL THEN 'remove'
-                    WHEN members.membership_id IS NULL OR members.status = 'pending' THEN 'add'
-                    ELSE 'update'
-                END AS op,
-                coalesce(desired.ref, members.ref) AS ref,
-                coalesce(desired.person_id, members.person_id) AS person_id,
-                desired.identifier_type, desired.identifier, desired.traits, desired.keys,
-                coalesce(desired.fingerprint, members.payload_hash) AS payload_hash
-            FROM desired
-            FULL JOIN members ON desired.ref = members.ref
-            WHERE members.membership_id IS NULL OR desired.ref IS NULL OR members.status = 'pending'
-                OR members.payload_hash <> desired.fingerprint OR members.record_id <> desired.ref
         )
+        SELECT
+            coalesce(
+                members.membership_id,
+                sha256(concat_ws(chr(31), $audience, $platform, $account, $target, desired.ref))
+            ) AS row_id,
+            CASE
+                WHEN desired.ref IS NULL THEN 'remove'
+                WHEN members.membership_id IS NULL OR members.status = 'pending' THEN 'add'
+                ELSE 'update'
+            END AS op,
+            coalesce(desired.ref, members.ref) AS ref,
+            coalesce(desired.person_id, members.person_id) AS person_id,
+            desired.identifier_type, desired.identifier, desired.traits, desired.keys,
+            coalesce(desired.fingerprint, members.payload_hash) AS payload_hash
+        FROM desired
+        FULL JOIN members ON desired.ref = members.ref
+        WHERE (members.membership_id IS NULL OR desired.ref IS NULL OR members.status = 'pending'
+            OR members.payload_hash <> desired.fingerprint OR members.record_id <> desired.ref)
+            -- Whom we know by an identifier only cannot be removed by record; the record comes with the next pull.
+            AND NOT (desired.ref IS NULL AND starts_with(members.ref, $unseen))
+        """,
+        about | {"secret": secret},
+    )
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE plan_rows AS
         SELECT
             row_id, op, $audience AS audience, $platform AS platform, $account AS account, $target AS target,
             CASE WHEN starts_with(ref, $unseen) THEN NULL ELSE ref END AS record_id,
             differing.person_id, $channel AS channel, $topic AS topic, $brand AS brand,
-            CASE WHEN starts_with(ref, $unseen) THEN identifier_type END AS identifier_kind,
-            CASE WHEN starts_with(ref, $unseen) THEN identifier END AS identifier,
+            CASE WHEN starts_with(ref, $unseen) THEN differing.identifier_type END AS identifier_kind,
+            CASE WHEN starts_with(ref, $unseen) THEN differing.identifier END AS identifier,
             traits, payload_hash,
             CASE WHEN op = 'remove' THEN coalesce(left_for.reason, $otherwise) ELSE 'admitted' END AS reason,
-            CASE WHEN op = 'remove' THEN [] ELSE list_sort(list_transform(list_distinct(list_concat(
-                keys, [identifier_type || ':' || identifier, 'record:' || $platform || ':' || $account || ':' || ref]
-            )), lambda key: keyed_hash(key))) END AS suppression_keys,
+            CASE WHEN op = 'remove' THEN [] ELSE list_sort(list_transform(list_distinct(list_concat(keys, [
+                differing.identifier_type || ':' || differing.identifier,
+                'record:' || $platform || ':' || $account || ':' || ref
+            ])), lambda key: keyed_hash(key))) END AS suppression_keys,
             $build::BIGINT AS build_id
-        FROM differing
+        FROM plan_differing AS differing
         LEFT JOIN plan_left AS left_for ON left_for.person_id = differing.person_id
-        WHERE NOT (op = 'remove' AND starts_with(ref, $unseen))
+        LEFT JOIN marts.decisions AS decisions
+            ON decisions.person_id = differing.person_id AND decisions.identifier_type = differing.identifier_type
+            AND decisions.identifier = differing.identifier AND decisions.question_id = $question
+        WHERE op = 'remove' OR decisions.eligible
         """,
-        {
-            "secret": secret,
-            "audience": audience.name,
-            "platform": place.platform,
-            "account": place.account,
-            "target": place.target,
+        about
+        | {
             "channel": audience.channel,
             "topic": audience.topic,
             "brand": brand,
-            "unseen": UNSEEN,
+            "question": audience.question_id,
             "otherwise": "retired" if audience.retired else "no_longer_interested",
             "build": build.build_id,
         },
     )
+    different = connection.execute("SELECT (SELECT count(*) FROM plan_differing) - (SELECT count(*) FROM plan_rows)")
+    return int((different.fetchone() or (0,))[0])
 
 
 def write(connection: duckdb.DuckDBPyConnection, file: Path) -> str:

@@ -121,9 +121,11 @@ def _plan_changes(
     skipped = _not_plannable(audience, desired)
     if skipped:
         return session.skip(replace(summary, status="skipped", held_because=skipped))
-    difference.changes(connection, session.state, build, audience, place, account.brand)
+    ineligible = difference.changes(connection, session.state, build, audience, place, account.brand)
     removes = connection.execute("SELECT count(*) FROM plan_rows WHERE op = 'remove'").fetchone()
     reasons = holds(audience, desired, members=summary.members, removes=removes[0] if removes else 0)
+    if ineligible:
+        reasons.append(f"not_eligible: {ineligible} admitted rows have no eligible decision and were left out")
     return session.save(summary, [*reasons, *(findings.about(audience.name) if in_project else ())])
 
 
