@@ -27,13 +27,10 @@
         json_object('value', value, 'detail', detail) as evidence,
         null::boolean as age_capable_at_capture,
         -- A time ahead of our own clock proves nothing beyond the moment of receipt.
-        least(
-            case
-                when stated_lo is not null then stated_lo
-                when previous_seen_at is not null then previous_seen_at
-            end,
-            first_seen_at
-        ) as effective_lo,
+        case
+            when stated_lo is not null then least(stated_lo, first_seen_at)
+            else previous_seen_at
+        end as effective_lo,
         least(coalesce(stated_hi, first_seen_at), first_seen_at) as effective_hi,
         first_seen_at as recorded_at,
         stated_hi as source_seen_at,

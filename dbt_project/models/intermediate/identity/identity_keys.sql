@@ -32,7 +32,8 @@ select
     keys.key_type,
     keys.target_key,
     [keys.key_type || ':' || keys.target_key] as suppression_keys,
-    latest.deleted_at is null and keys.target_key in (latest.email_key, latest.phone_key) as is_current
+    coalesce(keys.target_key in (latest.email_key, latest.phone_key), false) as is_current,
+    latest.deleted_at is null as is_live
 from distinct_keys as keys
 inner join latest
     on keys.record_key = latest.record_key

@@ -1,6 +1,6 @@
 with keys as (
     select * from {{ ref('identity_keys') }}
-    where is_current
+    where is_current and is_live
 ),
 
 records as (

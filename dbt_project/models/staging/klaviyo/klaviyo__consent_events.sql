@@ -113,7 +113,7 @@ suppression_statements as (
         null as origin_write_id,
         json_object('reason', reason) as evidence,
         null::boolean as age_capable_at_capture,
-        least(stated_at, recorded_at) as effective_lo,
+        case when stated_at is not null then least(stated_at, recorded_at) end as effective_lo,
         least(coalesce(stated_at, recorded_at), recorded_at) as effective_hi,
         recorded_at,
         stated_at as source_seen_at,
