@@ -29,7 +29,8 @@ from orchestration.activation.state import State, builds, outcomes, plans
 from orchestration.home import Home
 
 _log = logging.getLogger(__name__)
-_LOCK_SECONDS = 60.0
+#: A large plan takes long; whoever waits for the account's turn rather waits than fails.
+_LOCK_SECONDS = 900.0
 
 _ADVICE = {
     "held": "Approve exactly this plan, or mend what holds it and plan anew.",
@@ -47,7 +48,8 @@ Progress = Callable[[str, int, int], None]
 class Applied:
     """How one plan stands after a run: rows by outcome over all its runs, calls and seconds of this one.
 
-    status: applied (every row has its end) | ready (a later run goes on) | superseded. `stopped` says why it stopped.
+    status: applied (every row has its end) | ready (a later run goes on) | superseded. `dropped` rows were stopped by
+    the gate before a call, `compensated` ones taken back after it. `problem` says why the run stopped short.
     """
 
     plan_id: str
@@ -58,10 +60,15 @@ class Applied:
     target: str
     status: str
     rows: int
-    outcomes: Mapping[str, int] = field(default_factory=dict)
+    accepted: int = 0
+    failed: int = 0
+    dead: int = 0
+    dropped: int = 0
+    compensated: int = 0
+    in_flight: int = 0
     calls: int = 0
     seconds: float = 0.0
-    stopped: str = ""
+    problem: str = ""
 
 
 def apply(
@@ -71,16 +78,20 @@ def apply(
     destinations: Destinations,
     *,
     plan_ids: Collection[str] | None = None,
+    path: str = "",
+    audience: str = "",
     progress: Progress | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     patience: Patience | None = None,
 ) -> list[Applied]:
-    """Apply the plans named, else every ready one; a plan that is applied already changes nothing.
+    """Apply the plans named, else every ready one, of one path or audience where given.
+
+    A plan that is applied already changes nothing.
 
     Raises AudiencesError for a named plan that is held, superseded or unknown. A destination that fails stops alone.
     """
     run = _Run(home, state, gate, destinations, progress or _silent, clock, patience or Patience())
-    chosen = _chosen(state, plan_ids)
+    chosen = [plan for plan in _chosen(state, plan_ids) if path in ("", plan.path) and audience in ("", plan.audience)]
     ready = [plan for plan in chosen if plan.status == "ready"]
     results = [run.told(plan) for plan in chosen if plan.status == "applied"]
     for platform, account in dict.fromkeys((plan.platform, plan.account) for plan in ready):
@@ -111,9 +122,9 @@ class _Run:
     def account(self, platform: str, account: str, mine: Sequence[Plan], *, finish_older: bool) -> list[Applied]:
         """Apply plans of one account; what goes wrong there is told in the results and stops nothing elsewhere."""
         results: list[Applied] = []
-        stopped = self._stopped.get((platform, account), "")
-        if stopped:
-            return [self.told(plan, stopped=stopped) for plan in mine]
+        problem = self._stopped.get((platform, account), "")
+        if problem:
+            return [self.told(plan, problem=problem) for plan in mine]
         with self._guarded(platform, account), self._alone(platform, account):
             destination, patience = self.destinations(platform, account), replace(self.patience)
             if finish_older:
@@ -124,10 +135,10 @@ class _Run:
                 if (platform, account) in self._stopped:
                     break
         told = {result.plan_id for result in results}
-        stopped = self._stopped.get((platform, account), "")
-        return [*results, *(self.told(plan, stopped=stopped) for plan in mine if plan.plan_id not in told)]
+        problem = self._stopped.get((platform, account), "")
+        return [*results, *(self.told(plan, problem=problem) for plan in mine if plan.plan_id not in told)]
 
-    def told(self, plan: Plan, caller: Caller | None = None, *, seconds: float = 0.0, stopped: str = "") -> Applied:
+    def told(self, plan: Plan, caller: Caller | None = None, *, seconds: float = 0.0, problem: str = "") -> Applied:
         """How a plan stands now; closes it when every row has its end."""
         counts = Book(self.state, plan.plan_id, self.clock).counts()
         total = plan.adds + plan.updates + plan.removes + plan.suppressions
@@ -142,14 +153,19 @@ class _Run:
             target=plan.target,
             status=self._status(plan.plan_id),
             rows=total,
-            outcomes=counts,
+            accepted=counts.get("accepted", 0),
+            failed=counts.get("failed", 0),
+            dead=counts.get("dead", 0),
+            dropped=counts.get("dropped", 0),
+            compensated=counts.get("compensated", 0),
+            in_flight=counts.get("in_flight", 0),
             calls=caller.calls if caller else 0,
             seconds=seconds,
-            stopped=stopped,
+            problem=problem,
         )
 
     def _plan(self, plan: Plan, destination: Destination, patience: Patience) -> Applied:
-        started, stopped, done = monotonic(), "", 0
+        started, problem, done = monotonic(), "", 0
         caller = self._caller(plan, destination, patience)
         file = self.home.data / plan.file
         impossible: set[tuple[str, str, str]] = set()
@@ -157,7 +173,7 @@ class _Run:
         for call in calls(file, destination.batch_size):
             kind = (call.operation, call.target, call.channel)
             if self._status(plan.plan_id) != "ready":
-                stopped = "A newer plan took its place."
+                problem = "A newer plan took its place."
                 break
             if kind in impossible:
                 continue
@@ -168,13 +184,13 @@ class _Run:
                     raise
                 # Anything else may concern this one list or channel: the others go on.
                 impossible.add(kind)
-                stopped = str(error)
+                problem = str(error)
             except GateClosed as error:
-                stopped = str(error)  # additions are last in the file, so that nothing else waits behind them
+                problem = str(error)  # additions are last in the file, so that nothing else waits behind them
                 break
             done += len(call.rows)
             self.progress(plan.plan_id, done, plan.adds + plan.updates + plan.removes + plan.suppressions)
-        return self.told(plan, caller, seconds=monotonic() - started, stopped=stopped)
+        return self.told(plan, caller, seconds=monotonic() - started, problem=problem)
 
     def _follow_jobs(self, caller: Caller, file: Path) -> None:
         """Follow the vendor jobs that an interrupted run left behind."""

@@ -60,7 +60,7 @@ def suppressions(
                 AND NOT list_contains(withdrawals.held_by, $platform || ':' || $account)
         )
         SELECT DISTINCT ON (row_id)
-            sha256(concat_ws(chr(31), 'suppress', $platform, $account, missing.channel, record_id, missing.key_hash)) AS row_id,
+            sha256(concat_ws(chr(31), $platform, $account, missing.channel, record_id, missing.key_hash)) AS row_id,
             'suppress', '', $platform, $account, '', record_id, person_id, missing.channel, '*', brand,
             identifier_type, identifier, NULL, '', reason, [missing.key_hash], $build
         FROM missing

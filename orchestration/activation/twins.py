@@ -55,7 +55,7 @@ def collect(
     *,
     build_id: int,
     platforms: Sequence[Platform],
-    accounts: Sequence[Account],
+    accounts: Sequence[Account] | None,
     former: Catalogue,
     with_members: Collection[str],
     events: Collection[str] = (),
@@ -64,7 +64,8 @@ def collect(
 
     `former` is the catalogue published last, `with_members` the audiences that destinations still hold members of:
     an audience that left the project stays as retired until it is not among them. `events` are the names that
-    `leave_on` and `enter_on` may use (empty: unchecked).
+    `leave_on` and `enter_on` may use (empty: unchecked). Without `accounts` the configuration is not asked: places are
+    given as the twins name them.
     """
     audiences, problems = [], []
     for node in _segments(manifest):
@@ -114,7 +115,7 @@ class _Twin:
         self,
         node: Mapping[str, Any],
         platforms: Sequence[Platform],
-        accounts: Sequence[Account],
+        accounts: Sequence[Account] | None,
         events: Collection[str],
     ) -> None:
         self.name = str(node["name"])
@@ -226,31 +227,29 @@ class _Twin:
             self._wrong(key, f"{platform.title} has no {kinds[0]}; write one of {', '.join(kind.target_kinds)}")
         if len(self.problems) > found:
             return None
-        account = self._account(key, str(entry["platform"]), str(entry.get("account") or ""))
-        if account is None:
+        name = self._account(key, str(entry["platform"]), str(entry.get("account") or ""))
+        if name is None:
             return None
         return Place(
-            platform=account.platform,
-            account=account.name,
+            platform=str(entry["platform"]),
+            account=name,
             target=f"{kinds[0]}:{entry[kinds[0]]}",
             traits={str(theirs): str(ours) for theirs, ours in traits.items()},
             create_missing=bool(entry.get("create_missing", False)),
         )
 
-    def _account(self, key: str, platform: str, name: str) -> Account | None:
+    def _account(self, key: str, platform: str, name: str) -> str | None:
         """The account meant: the one named, else the platform's only one; a platform without any is left out."""
-        candidates = [account for account in self._accounts if account.platform == platform]
-        if not candidates:
-            return None
+        if self._accounts is None:
+            return name
+        candidates = [account.name for account in self._accounts if account.platform == platform]
+        if name in candidates or not candidates:
+            return name if candidates else None
         if not name and len(candidates) == 1:
             return candidates[0]
-        for account in candidates:
-            if account.name == name:
-                return account
-        names = ", ".join(account.name for account in candidates)
-        self._wrong(f"{key}.account", f"is {name!r}; write one of {names}")
+        self._wrong(f"{key}.account", f"is {name!r}; write one of {', '.join(candidates)}")
         return None
 
     def _brand(self, places: Sequence[Place]) -> str:
-        brands = {account.key: account.brand for account in self._accounts}
-        return next((brands[f"{place.platform}:{place.account}"] for place in places), "*")
+        brands = {account.key: account.brand for account in self._accounts or ()}
+        return next((brands.get(f"{place.platform}:{place.account}", "*") for place in places), "*")
