@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from dlt_sources.errors import RetryLater, SetAside, StopRun
+from dlt_sources.errors import PlatformError, SetAside
 from dlt_sources.platform import Outcome, Row
 
 _PERSONAL = re.compile(r"\S*@\S*|\+?\d[\d\s().-]{5,}\d")
@@ -33,17 +33,19 @@ def redacted(text: Any) -> str:
 
 
 def one_by_one(rows: Sequence[Row], call: Callable[[Row], Outcome]) -> list[Outcome]:
-    """Call for each row by itself, where the platform takes no batch.
+    """Call for each row by itself, where the platform takes no batch; a row that is refused (4xx) is dead.
 
-    Raises only before anything was done; later rows of a call that breaks off are `failed`.
+    Any other trouble is not the row's: it is raised before anything was done, and makes the rest `failed` later.
     """
     outcomes: list[Outcome] = []
     for position, row in enumerate(rows):
         try:
             outcomes.append(call(row))
-        except SetAside as error:
-            outcomes.append(dead(row, str(error.failure.status or "unusable"), error.failure.detail))
-        except (RetryLater, StopRun) as error:
+        except PlatformError as error:
+            status = error.failure.status or 0
+            if isinstance(error, SetAside) and 400 <= status < 500:
+                outcomes.append(dead(row, str(status), error.failure.detail))
+                continue
             if not outcomes:
                 raise
             return outcomes + [failed(rest, "not_tried", error.failure.detail) for rest in rows[position:]]

@@ -58,7 +58,7 @@ class Twilio(Destination):
             response = self._accounts.call(
                 "POST", "/v1/Consents/Bulk", object="suppress", explain=client.explain, data={"Items": items}
             )
-            for item in self._object("suppress", response).get("items") or ():
+            for item in self._page("suppress", response, "items")["items"]:
                 answers[str(item.get("correlation_id"))] = item
         return [_consent_outcome(row, phones[row.row_id], answers.get(_correlation(row))) for row in rows]
 
@@ -109,19 +109,22 @@ class Twilio(Destination):
         params: dict[str, str] | None = {field: phone, "PageSize": str(client.PAGE_SIZE)}
         while path:
             response = self._api.call("GET", path, object="erase", explain=client.explain, params=params)
-            page = self._object("erase", response)
-            yield from (str(message["sid"]) for message in page.get("messages") or ())
+            page = self._page("erase", response, "messages")
+            yield from (str(message["sid"]) for message in page["messages"])
             path, params = page.get("next_page_uri"), None
 
     def _sender(self) -> str:
         return self.account.get("messaging_service_sid") or self.account["from_number"]
 
-    def _object(self, object: str, response: requests.Response) -> dict[str, Any]:
+    def _page(self, object: str, response: requests.Response, key: str) -> dict[str, Any]:
+        """An answer that must hold a list of objects under `key`."""
         answer = json_body(self.account, object, response)
-        if not isinstance(answer, dict):
-            failure = Failure(self.account.platform, self.account.name, object, response.status_code, "no object")
+        rows = answer.get(key) if isinstance(answer, dict) else None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            failure = Failure(self.account.platform, self.account.name, object, response.status_code, f"no {key} in it")
             raise SetAside(failure, "The answer is left out; check base_url.")
-        return answer
+        page: dict[str, Any] = answer
+        return page
 
 
 def _consent_outcome(row: Row, phone: str, answer: Mapping[str, Any] | None) -> Outcome:
