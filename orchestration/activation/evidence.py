@@ -1,0 +1,76 @@
+"""What stands behind a decision: reason codes with their meaning, and the evidence rows by their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from orchestration.warehouse import has_table
+
+#: What each kind of evidence row says, without the values that would identify or date a person.
+_ROWS = {
+    "consent_events": (
+        "consent_event_id",
+        "'statement'",
+        "concat_ws(' ', state, 'on', channel, CASE WHEN method IS NOT NULL THEN '(' || method || ')' END)",
+        "effective_hi",
+    ),
+    "suppressions": ("suppression_id", "'suppression'", "kind", "effective_at"),
+    "age_evidence": (
+        "age_evidence_id",
+        "'age evidence'",
+        "concat_ws(' ', kind, 'of level', level, CASE WHEN provider IS NOT NULL THEN 'by ' || provider END)",
+        "verified_at",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason code with what it means and what can be done."""
+
+    code: str
+    meaning: str
+    next_step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One row that a decision rests on: what it says, when that was, and which platform said it."""
+
+    id: str
+    kind: str
+    what: str
+    at: datetime | None
+    platform: str
+    account: str
+
+
+def reasons_of(connection: duckdb.DuckDBPyConnection, codes: Sequence[str]) -> list[Reason]:
+    """The codes in their order; a code that the vocabulary does not know keeps an empty meaning."""
+    rows = connection.execute(
+        "SELECT code, meaning, next_step FROM seeds.reason_codes WHERE list_contains($1::VARCHAR[], code)",
+        [list(codes)],
+    ).fetchall()
+    known = {code: Reason(code, meaning, next_step) for code, meaning, next_step in rows}
+    return [known.get(code, Reason(code, "", "")) for code in codes]
+
+
+def rows_behind(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> list[Evidence]:
+    """The evidence rows with these ids, newest first."""
+    found = []
+    for table, (key, kind, what, at) in _ROWS.items():
+        if not ids or not has_table(connection, "intermediate", table):
+            continue
+        rows = connection.execute(
+            f"SELECT DISTINCT {key}, {kind}, {what}, {at}, platform, account FROM intermediate.{table} "
+            f"WHERE list_contains($1::VARCHAR[], {key})",
+            [list(ids)],
+        ).fetchall()
+        found += [
+            Evidence(id=row[0], kind=row[1], what=row[2], at=row[3], platform=row[4], account=row[5]) for row in rows
+        ]
+    return sorted(found, key=lambda one: (one.at is None, one.at and -one.at.timestamp(), one.id))
