@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 import time
 from collections import deque
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import requests
 
@@ -16,6 +17,9 @@ from sandbox.standin import StandIn, Webhook
 ACCOUNT = "main"
 KEPT_DELIVERIES = 20_000
 
+# Status, kind of error, milliseconds.
+_Answer: TypeAlias = tuple[int | None, str | None, float]
+
 
 class Courier:
     """Delivers webhooks and remembers how it went."""
@@ -23,7 +27,7 @@ class Courier:
     def __init__(self) -> None:
         self.deliveries: deque[dict[str, Any]] = deque(maxlen=KEPT_DELIVERIES)
         self._background: set[asyncio.Task[None]] = set()
-        self._local = threading.local()
+        self._idle: list[requests.Session] = []
 
     async def deliver(self, standin: StandIn, webhook: Webhook) -> dict[str, Any]:
         """Send one webhook to the receiver and to whoever subscribed by API; the receiver's answer.
@@ -67,7 +71,7 @@ class Courier:
         url, signed_url = target
         headers = {**webhook.headers, **webhook.sign(signed_url, webhook.body)}
         sent_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        status, error, spent = await asyncio.to_thread(self._post, url, webhook.body, headers, standin.webhook_timeout)
+        status, error, spent = await self._post(url, webhook.body, headers, standin.webhook_timeout)
         outcome = {
             "platform": standin.name, "topic": webhook.topic, "delivery_id": webhook.delivery_id, "url": url,
             "attempt": attempt, "sent_at": sent_at, "status": status, "error": error, "ms": spent,
@@ -86,23 +90,43 @@ class Courier:
         await asyncio.sleep(delays[attempt - 1])
         await self._send(standin, webhook, target, attempt + 1)
 
-    def _post(
-        self, url: str, body: bytes, headers: dict[str, str], timeout: float
-    ) -> tuple[int | None, str | None, float]:
-        if not hasattr(self._local, "session"):
-            self._local.session = requests.Session()
-            self._local.session.trust_env = False
-        started = time.perf_counter()
-        status: int | None = None
-        error: str | None = None
-        try:
-            answer = self._local.session.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False)
-            status = answer.status_code
-        except requests.RequestException as failed:
-            error = type(failed).__name__
-        return status, error, round((time.perf_counter() - started) * 1000, 3)
+    async def _post(self, url: str, body: bytes, headers: dict[str, str], timeout: float) -> _Answer:
+        """Post in a thread that nobody waits for at the end: a receiver that hangs must not keep the sandbox alive."""
+        loop = asyncio.get_running_loop()
+        answered: asyncio.Future[_Answer] = loop.create_future()
+
+        def tell(answer: _Answer) -> None:
+            if not answered.done():
+                answered.set_result(answer)
+
+        def run() -> None:
+            session = self._idle.pop() if self._idle else _new_session()
+            answer = _post(session, url, body, headers, timeout)
+            self._idle.append(session)
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(tell, answer)
+
+        threading.Thread(target=run, daemon=True).start()
+        return await answered
 
     def _later(self, work: Any) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
         task.add_done_callback(self._background.discard)
+
+
+def _new_session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False
+    return session
+
+
+def _post(session: requests.Session, url: str, body: bytes, headers: dict[str, str], timeout: float) -> _Answer:
+    started = time.perf_counter()
+    status: int | None = None
+    error: str | None = None
+    try:
+        status = session.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False).status_code
+    except requests.RequestException as failed:
+        error = type(failed).__name__
+    return status, error, round((time.perf_counter() - started) * 1000, 3)

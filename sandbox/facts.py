@@ -128,17 +128,20 @@ class Facts:
     as_of: datetime
     people: dict[str, Person]
     texts: list[Text]
+    _names: dict[str, Person] = field(default_factory=dict)
 
     def find(self, wanted: str) -> Person:
         """The person with this id, e-mail, phone or `platform:record_id`; LookupError when there is none."""
         if wanted in self.people:
             return self.people[wanted]
-        keys = {valid_email(wanted), valid_phone(wanted)} - {None}
-        for person in self.people.values():
-            for record in person.records:
-                named = wanted == f"{record.platform}:{record.record_id}"
-                if named or keys & {valid_email(record.email), valid_phone(record.phone)}:
-                    return person
+        if not self._names:
+            for person in self.people.values():
+                for r in person.records:
+                    names = (f"{r.platform}:{r.record_id}", valid_email(r.email), valid_phone(r.phone))
+                    self._names.update({name: person for name in names if name})
+        for name in (wanted, valid_email(wanted), valid_phone(wanted)):
+            if name in self._names:
+                return self._names[name]
         raise LookupError(f"no person in the sandbox is known as {wanted!r}")
 
     def apply(self, entry: dict[str, Any]) -> None:

@@ -88,6 +88,7 @@ _VAPER = {**_GOOD, "orders": "recent", "goods": "vape", "country": "US"}
 STORIES: tuple[tuple[str, dict[str, str]], ...] = (
     ("good_buyer", {**_GOOD, "orders": "recent", "goods": "none", "country": "US"}),
     ("buyer_withdrew_email", {**_GOOD, "email": "withdrawn_klaviyo", "orders": "recent", "goods": "none"}),
+    ("exactly_enough", {**_GOOD, "orders": "exact", "country": "US"}),
     ("lapsed_sms", {**_GOOD, "orders": "lapsed"}),
     ("lapsed_stopped", {**_GOOD, "sms": "stop", "orders": "lapsed"}),
     ("vaper_verified", {**_VAPER, "age": "tag"}),
@@ -108,7 +109,6 @@ STORIES: tuple[tuple[str, dict[str, str]], ...] = (
     ("unreachable", {**_GOOD, "reach": "shopify", "contact": "bad_email", "orders": "recent"}),
     ("tied", {**_GOOD, "email": "tie", "orders": "recent"}),
     ("came_back", {**_GOOD, "email": "regranted", "orders": "recent"}),
-    ("exactly_enough", {**_GOOD, "orders": "exact", "country": "US"}),
     ("exactly_enough_abroad", {**_GOOD, "orders": "exact", "country": "GB"}),
     ("not_quite_enough", {**_GOOD, "orders": "almost", "country": "CA"}),
     ("two_currencies", {**_GOOD, "orders": "mixed_currency", "country": "CA"}),

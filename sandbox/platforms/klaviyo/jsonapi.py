@@ -196,6 +196,7 @@ def _encode(position: tuple[str, str]) -> str:
 
 
 def _decode(cursor: str) -> tuple[str, str]:
+    cursor = cursor.lstrip("=")  # the official SDK leaves one there when it is given a whole link
     try:
         key, row_id = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         return str(key), str(row_id)

@@ -29,12 +29,16 @@ from sandbox.standin import Way
 from sandbox.store import Row, Table
 
 _SUPPRESSION = "subscriptions.email.marketing.suppression"
+_LIST_SUPPRESSION = "subscriptions.email.marketing.list_suppressions"
 _PROFILE_FILTERS = {
     "id": EQUALS, "email": EQUALS, "phone_number": EQUALS, "external_id": EQUALS,
     "created": frozenset({"greater-than", "less-than"}), "updated": frozenset({"greater-than", "less-than"}),
     f"{_SUPPRESSION}.timestamp": RANGES, f"{_SUPPRESSION}.reason": frozenset({"equals"}),
+    f"{_LIST_SUPPRESSION}.timestamp": RANGES,
+    f"{_LIST_SUPPRESSION}.reason": frozenset({"equals"}),
+    f"{_LIST_SUPPRESSION}.list_id": frozenset({"equals"}),
 }  # fmt: skip
-_PROFILE_TIMES = frozenset({"created", "updated", f"{_SUPPRESSION}.timestamp"})
+_PROFILE_TIMES = frozenset({"created", "updated", f"{_SUPPRESSION}.timestamp", f"{_LIST_SUPPRESSION}.timestamp"})
 _EVENT_FILTERS = {
     "metric_id": frozenset({"equals"}), "profile_id": frozenset({"equals"}), "profile": frozenset({"has"}),
     "metric": frozenset({"has"}), "datetime": RANGES, "timestamp": RANGES,
@@ -191,9 +195,9 @@ def _matches(clause: Clause, have: str | None) -> bool:
 
 
 def _profile_passes(clause: Clause, row_id: str, row: Row) -> bool:
-    if clause.name.startswith(_SUPPRESSION):
-        entries = row["subscriptions"]["email"]["suppression"]
-        return any(clause.holds(entry[clause.name.rpartition(".")[2]]) for entry in entries)
+    if clause.name.startswith("subscriptions."):
+        *_, kind, name = clause.name.split(".")
+        return any(clause.holds(entry[name]) for entry in row["subscriptions"]["email"][kind])
     return _matches(clause, row_id if clause.name == "id" else row[clause.name])
 
 

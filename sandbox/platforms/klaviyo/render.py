@@ -53,7 +53,7 @@ def event(call: Call | None, state: State, row_id: str) -> Row:
     attributes = {
         "timestamp": int(moment.timestamp()),
         "event_properties": row["properties"] | {"$event_id": row_id},
-        "datetime": row["datetime"].replace("T", " "),
+        "datetime": row["datetime"],
         "uuid": str(uuid.uuid5(uuid.NAMESPACE_OID, row_id)),
     }
     me = f"{root(call) if call else 'https://a.klaviyo.com'}/api/events/{row_id}"

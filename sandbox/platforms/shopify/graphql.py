@@ -49,9 +49,11 @@ class GraphQL:
         """POST graphql.json: HTTP 200 even for errors, throttling included."""
         try:
             request: Row = call.json
-            source, variables = str(request["query"]), request.get("variables") or {}
+            source, variables = request["query"], request.get("variables") or {}
         except (ValueError, KeyError, TypeError):
             return json_response({"errors": "query not found"}, 400)
+        if not isinstance(source, str):
+            return json_response({"errors": {"query": "Required parameter missing or invalid"}}, 400)
         try:
             document = parse(source)
         except GraphQLError as error:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 import uuid
+from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -20,9 +20,9 @@ from sandbox.standin import RefusalError, StandIn, Way, json_response
 from sandbox.store import Row
 
 BASE = "/2010-04-01/Accounts/{account}"
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ERRORS = {21610: "Attempt to send to unsubscribed recipient"}
 _DELIVERED_AFTER = 1.0
+_GONE: Row = {"at": "", "status": "deleted"}
 
 
 class Messages:
@@ -33,6 +33,7 @@ class Messages:
         self.table = standin.table("messages")
         self.table.sort_by("sent", lambda row: str(row["at"]))
         self.stopped = standin.table("stopped")
+        self._queued: deque[str] | None = None
 
     def seed(self, facts: Facts) -> None:
         """Fill the log."""
@@ -116,6 +117,8 @@ class Messages:
         status = "scheduled" if fields.get("ScheduleType") == "fixed" else "queued"
         row = self._row(sender, to, fields.get("Body", ""), "outbound-api", status, utc_now(), None)
         self.table.put(sid, row | {"service": fields.get("MessagingServiceSid")})
+        if self._queued is not None and status == "queued":
+            self._queued.append(sid)
         return json_response(self._resource(sid), 201)
 
     def change(self, call: Call) -> Response:
@@ -140,13 +143,15 @@ class Messages:
 
     def settle(self) -> None:
         """Deliver what was queued a second ago."""
-        due = (utc_now() - timedelta(seconds=_DELIVERED_AFTER)).isoformat()
-        for sid in self.table.indexes["sent"].scan(descending=True):
-            row = self.table.rows[sid]
-            if row["status"] == "queued" and row["at"] <= due:
-                self.table.put(sid, row | {"status": "delivered", "updated": utc_now().isoformat()})
-            elif row["at"] < (utc_now() - timedelta(minutes=1)).isoformat():
-                break
+        now = utc_now()
+        due = (now - timedelta(seconds=_DELIVERED_AFTER)).isoformat()
+        if self._queued is None:
+            index = self.table.indexes["sent"]
+            self._queued = deque(sid for sid in index.scan() if self.table.rows[sid]["status"] == "queued")
+        while self._queued and self.table.rows.get(self._queued[0], _GONE)["at"] <= due:
+            row = self.table.rows.get(sid := self._queued.popleft(), _GONE)
+            if row["status"] == "queued":
+                self.table.put(sid, row | {"status": "delivered", "updated": now.isoformat()})
 
     def _known(self, call: Call) -> str:
         if call.path_params["sid"] not in self.table.rows:
@@ -201,8 +206,9 @@ def _conditions(call: Call) -> Callable[[Row], bool]:
         elif operator.startswith("<"):
             latest = min(latest, begin.isoformat())
         else:
-            whole_day = _DAY.fullmatch(value) is not None
-            earliest, latest = begin.isoformat(), (begin + timedelta(days=1 if whole_day else 0)).isoformat()
+            # Equality means the whole day, also when a client writes the day as a moment.
+            begin = begin.replace(hour=0, minute=0, second=0, microsecond=0)
+            earliest, latest = begin.isoformat(), (begin + timedelta(days=1, seconds=-1)).isoformat()
     return lambda row: earliest <= row["at"] <= latest and all(row[name] == value for name, value in wanted)
 
 

@@ -1,0 +1,110 @@
+"""The generated population: repeatable, complete in its situations, and free of ambiguous ones."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sandbox.facts import Facts, valid_email, valid_phone
+from sandbox.population import generate
+from sandbox.population_data import STOP_WORDS, STORIES
+from sandbox.truth import AUDIENCES, REASONS, Truth
+
+AS_OF = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def facts() -> Facts:
+    return generate(2000, 7, AS_OF)
+
+
+def test_the_same_seed_size_and_moment_give_the_same_population(facts: Facts) -> None:
+    again = generate(2000, 7, AS_OF)
+    assert [asdict(person) for person in again.people.values()] == [asdict(p) for p in facts.people.values()]
+    assert [asdict(text) for text in again.texts] == [asdict(text) for text in facts.texts]
+
+
+def test_another_seed_gives_other_people() -> None:
+    first, second = generate(50, 1, AS_OF), generate(50, 2, AS_OF)
+    assert [asdict(p) for p in first.people.values()] != [asdict(p) for p in second.people.values()]
+
+
+def test_fewer_than_twenty_people_are_refused() -> None:
+    with pytest.raises(ValueError, match="at least 20"):
+        generate(19, 1, AS_OF)
+
+
+@pytest.mark.parametrize("people", [20, 21, 100])
+def test_small_populations_hold_the_first_stories(people: int) -> None:
+    told = {person.story for person in generate(people, 5, AS_OF).people.values()}
+    assert {name for name, _ in STORIES[: min(people, len(STORIES))]} <= told
+
+
+def test_every_reason_occurs_at_the_default_size(facts: Facts) -> None:
+    truth = Truth(facts, AS_OF)
+    met = Counter(outcome.reason for audience in AUDIENCES for outcome in truth.outcomes(audience).values())
+    assert set(met) == {*REASONS, "ok"}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
+def test_twenty_people_of_any_seed_fill_every_audience(seed: int) -> None:
+    truth = Truth(generate(20, seed, AS_OF), AS_OF)
+    assert all(truth.funnel(audience)["accepted"] for audience in AUDIENCES)
+
+
+def test_nothing_happens_within_two_hours_of_a_window_edge(facts: Facts) -> None:
+    orders = [order.processed_at for person in facts.people.values() for order in person.orders]
+    registrations = [at for person in facts.people.values() for at in person.registrations]
+    for happened, windows in ((orders, (0, 30, 180, 365)), (registrations, (0, 14))):
+        edges = [AS_OF - timedelta(days=days) for days in windows]
+        assert min(abs(at - edge) for at in happened for edge in edges) >= timedelta(hours=2)
+
+
+def test_a_grant_after_a_withdrawal_is_always_a_double_opt_in(facts: Facts) -> None:
+    for person in facts.people.values():
+        for withdrawn in (s for s in person.statements if s.state == "withdrawn"):
+            later = [
+                s
+                for s in person.statements
+                if (s.channel, s.identifier) == (withdrawn.channel, withdrawn.identifier)
+                and s.at > withdrawn.at
+                and s.state.startswith("granted")
+            ]
+            assert all(s.state == "granted_confirmed" and s.channel == "email" for s in later)
+
+
+def test_who_texted_a_stop_word_has_withdrawn_and_never_spoke_again(facts: Facts) -> None:
+    withdrawn = {s.identifier for p in facts.people.values() for s in p.statements if s.platform == "twilio"}
+    stopped = {text.phone: text.at for text in facts.texts if text.inbound and text.body in STOP_WORDS}
+    assert stopped
+    assert stopped.keys() <= withdrawn
+    assert not [text for text in facts.texts if text.phone in stopped and text.at > stopped[text.phone]]
+
+
+def test_no_two_people_share_an_address(facts: Facts) -> None:
+    keys = [
+        key
+        for person in facts.people.values()
+        for key in {k for r in person.records for k in (valid_email(r.email), valid_phone(r.phone)) if k}
+    ]
+    assert len(keys) == len(set(keys))
+
+
+def test_records_are_older_than_everything_that_happened_to_them(facts: Facts) -> None:
+    for person in facts.people.values():
+        happened = [s.at for s in person.statements] + [order.created_at for order in person.orders]
+        assert all(record.created_at < min(happened, default=AS_OF) for record in person.records)
+
+
+def test_addresses_are_written_in_forms_that_need_normalising(facts: Facts) -> None:
+    records = [record for person in facts.people.values() for record in person.records]
+    emails = [r.email for r in records if r.email]
+    phones = [r.phone for r in records if r.phone]
+    assert any(e != e.strip() for e in emails)
+    assert any(e != e.lower() for e in emails)
+    assert any(valid_email(e) is None for e in emails)
+    assert any("(" in p for p in phones)
+    assert any(valid_phone(p) is None for p in phones)
