@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from pathlib import Path
@@ -164,7 +164,7 @@ def land(home: Home, *requests: Request, endpoints: Endpoints | None = None) -> 
         landed = landed_of(request)
         delivery = known.parse(landed)
         lane = lane_of(delivery.events, ())
-        by_lane.setdefault(lane, []).append(landed)
+        by_lane.setdefault(lane, []).append(replace(landed, lane=lane))
     landing = Landing(home.landing)
     return [path for lane, some in by_lane.items() for path in landing.write(lane, [one.line() for one in some])]
 
