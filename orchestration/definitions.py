@@ -11,7 +11,7 @@ _home = Home.current()
 defs = Definitions(
     assets=[
         *ingestion.assets(),
-        transformation.builds,
+        transformation.begin_build,
         transformation.dbt_models(_home),
         *reverse_etl.assets(_home),
     ],

@@ -10,15 +10,17 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from dlt_sources.errors import AudiencesError
-from orchestration import console, stations
+from orchestration import building, console, explaining, stations
+from orchestration.activation.why import why
 from orchestration.demo_shop import demo_home, start_sandbox
 from orchestration.home import Home
 from orchestration.processes import Children, free_port, listening
+from orchestration.running import execute
 from sandbox.client import Sandbox
 
 #: How long an opted-out person may take to leave before the demo calls it a failure.
@@ -33,6 +35,14 @@ class Departure:
     audience: str
     acknowledged_ms: float
     left_ms: dict[str, float]
+
+    def row(self) -> tuple[str, str, float, str]:
+        """The departure as a row of the table."""
+        left = ", ".join(f"{platform} {ms:.0f}" for platform, ms in self.left_ms.items()) or "still there"
+        return self.act, self.audience, self.acknowledged_ms, left
+
+
+_DEPARTURE = ["act", "audience", "acknowledged after ms", "left after ms"]
 
 
 @dataclass(slots=True)
@@ -57,14 +67,18 @@ def run_demo(*, people: int, seed: int, fresh: bool, as_json: bool) -> int:
     started = time.monotonic()
     port = free_port()
     receiver = f"http://127.0.0.1:{port}"
-    say = _Say(quiet=as_json)
+    console.err.quiet = as_json
+    say = console.err.print
     with Children(home.data / "logs") as children:
         say("Starting stand-ins for the platforms, and the webhook receiver")
         start_sandbox(children, home, people=people, seed=seed, receiver=receiver, fresh=fresh)
         children.start("receiver", ["orchestration.cli", "receive", "--port", str(port)])
         sandbox = Sandbox.connect(home.data / "sandbox")
-        failures, pushed, as_of = _run_the_job(home, say)
-        verdict = compare(sandbox, as_of)
+        say("Running the daily job: pull, build, check, plan, push")
+        stations.listen(lambda station: say(console.station_line(station)))
+        failures = execute("daily")
+        built = building.read(home)
+        verdict = compare(sandbox, built.as_of)
         children.wait_for("receiver", lambda: listening(port), 30)
         children.start("speed-lane", ["orchestration.cli", "speed-lane"])
         say("Two people opt out by webhook")
@@ -72,22 +86,38 @@ def run_demo(*, people: int, seed: int, fresh: bool, as_json: bool) -> int:
             opt_out(sandbox, act="sms_stop", audience="lapsed_customers"),
             opt_out(sandbox, act="email_unsubscribe", audience="recent_buyers"),
         ]
-        answers = _explain(home, sandbox)
+        examples = chosen(sandbox, built.as_of, "vape_buyers_of_age")
+        answers = [why(home, person, "vape_buyers_of_age") for person in examples]
+        funnels = building.current_funnels(home)
     right = verdict.right and not failures and all(departure.left_ms for departure in departures)
-    report = {
-        "right": right,
-        "seconds": round(time.monotonic() - started, 1),
-        "failures": failures,
-        "stations": [asdict(station) for station in stations.read(home)],
-        "pushed": pushed,
-        "verdict": verdict.rows,
-        "departures": [asdict(departure) for departure in departures],
-        "why": answers,
-    }
+    seconds = round(time.monotonic() - started, 1)
     if as_json:
+        report = {
+            "right": right,
+            "seconds": seconds,
+            "failures": failures,
+            "stations": stations.read(home),
+            "funnels": funnels,
+            "plans": built.plans,
+            "verdict": verdict.rows,
+            "departures": departures,
+            "why": answers,
+        }
         console.print_json(report)
-    else:
-        _show(home, report, verdict, departures)
+        return 0 if right else 1
+    out = console.out
+    out.print(console.stations_table(stations.read(home)))
+    out.print(explaining.funnels_table(funnels))
+    columns = ["audience", "destination", "expected", "held", "missing", "surplus"]
+    out.print(console.table("Destinations against the truth of the stand-ins", columns, verdict.rows))
+    out.print(console.table("Opted out by webhook", _DEPARTURE, [departure.row() for departure in departures]))
+    for answer in answers:
+        explaining.print_answer(answer)
+    for failure in failures:
+        out.print(failure, style="red")
+    out.print(
+        f"Everybody is where they belong; {seconds} s." if right else "WRONG: see the tables above.", style="bold"
+    )
     return 0 if right else 1
 
 
@@ -99,9 +129,7 @@ def compare(sandbox: Sandbox, as_of: datetime) -> Verdict:
         for platform, expected in told["members"].items():
             wanted = set(expected["records"])
             found = held[platform].get(expected["target"], set())
-            verdict.rows.append(
-                (audience, platform, len(wanted), len(found), len(wanted - found), len(found - wanted))
-            )
+            verdict.rows.append((audience, platform, len(wanted), len(found), len(wanted - found), len(found - wanted)))
     return verdict
 
 
@@ -133,3 +161,11 @@ def _member_everywhere(sandbox: Sandbox, held: Mapping[str, set[str]]) -> dict[s
         if all(members & set(person["records"].get(platform, ())) for platform, members in held.items()):
             return person
     raise AudiencesError("Nobody is a member everywhere: run the demo with more --people.")
+
+
+def chosen(sandbox: Sandbox, as_of: datetime, audience: str) -> list[str]:
+    """The e-mail of one person who is in an audience and of one whose age keeps them out."""
+    people = sandbox.truth(as_of)["audiences"][audience]["people"]
+    wanted = ("ok", "under_age")
+    found = [next(name for name, told in people.items() if told["reason"] == reason) for reason in wanted]
+    return [sandbox.person(name)["emails"][0] for name in found]

@@ -34,7 +34,9 @@ def demo_home() -> Path:
     return Path("data/demo").resolve()
 
 
-def start_sandbox(children: Children, home: Home, *, people: int, seed: int, receiver: str, fresh: bool = False) -> Shop:
+def start_sandbox(
+    children: Children, home: Home, *, people: int, seed: int, receiver: str, fresh: bool = False
+) -> Shop:
     """Start the stand-ins, wait until they serve, and write the configuration that reaches them."""
     folder = home.data / "sandbox"
     told = folder / "sandbox.json"
@@ -73,7 +75,9 @@ def serve_sandbox(*, people: int, seed: int, receiver: str) -> int:
     home = Home.current()
     with Children(home.data / "logs") as children:
         shop = start_sandbox(children, home, people=people, seed=seed, receiver=receiver)
-        console.out.print(console.table("Stand-ins; Ctrl-C stops them", ["platform", "address"], list(shop.urls.items())))
+        console.out.print(
+            console.table("Stand-ins; Ctrl-C stops them", ["platform", "address"], list(shop.urls.items()))
+        )
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopped.set())

@@ -1,7 +1,5 @@
 """Station one: every platform's objects and every landed webhook, into the warehouse's raw tables."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 
@@ -47,7 +45,9 @@ def pull_assets(platform: Platform) -> AssetsDefinition:
     ]
 
     @multi_asset(name=f"pull_{platform.name}", specs=specs, check_specs=checks, pool=WAREHOUSE)
-    def pull_platform(context: AssetExecutionContext, house: House) -> Iterator[MaterializeResult | AssetCheckResult]:
+    def pull_platform(
+        context: AssetExecutionContext, house: House
+    ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
         from dlt_sources.pull import pull
         from orchestration.quality import check_raw
 
@@ -78,7 +78,7 @@ def pull_assets(platform: Platform) -> AssetsDefinition:
                         severity=AssetCheckSeverity.ERROR,
                         metadata={"errors": "\n".join(errors)},
                     ),
-                    verdict.as_check("may_cross_into_staging"),
+                    verdict.as_check("may_cross_into_staging", raw_key(platform.name, obj.name)),
                 ],
             )
         stations.report(
@@ -110,7 +110,7 @@ def pull_assets(platform: Platform) -> AssetsDefinition:
     ],
     pool=WAREHOUSE,
 )
-def load_landing(context: AssetExecutionContext, house: House) -> Iterator[MaterializeResult]:
+def load_landing(context: AssetExecutionContext, house: House) -> Iterator[MaterializeResult[None]]:
     """Load every settled landing file into the raw tables and move it on."""
     from orchestration.landing.loading import load
 

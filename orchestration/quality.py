@@ -14,7 +14,7 @@ from dagster import AssetCheckResult, AssetCheckSeverity, AssetKey, MetadataValu
 from dlt_sources.platform import Platform
 from expectations.validation import CheckResult, record, validate_audiences, validate_raw
 from orchestration import warehouse
-from orchestration.activation.catalogue import Audience, Catalogue, entry
+from orchestration.activation.catalogue import Catalogue, entry
 from orchestration.activation.state import State
 from orchestration.console import markdown_table
 
@@ -65,23 +65,8 @@ def check_raw(connection: duckdb.DuckDBPyConnection, state: State, platform: Pla
     }
 
 
-def check_audience(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, audience: Audience) -> Verdict:
-    """Judge one audience of this build before it may leave, and keep the results."""
-    results = validate_audiences(connection, [entry(audience)])
+def check_audiences(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> list[CheckResult]:
+    """Judge every audience of this build before it may leave, and keep the results."""
+    results = validate_audiences(connection, [entry(audience) for audience in catalogue.audiences])
     record(connection, catalogue.build_id, results)
-    return Verdict(results)
-
-
-def record_tests(connection: duckdb.DuckDBPyConnection, build_id: int, failed: Sequence[str]) -> None:
-    """Keep the dbt data tests of this build that did not pass, so that the guards see them."""
-    results = [
-        CheckResult(
-            boundary="model",
-            subject=name,
-            check_name="dbt_test",
-            description="A dbt data test says the model is not well formed.",
-            success=False,
-        )
-        for name in failed
-    ]
-    record(connection, build_id, results)
+    return results

@@ -1,7 +1,5 @@
 """Sensors of the main location: the segmentation lane's micro-batches and the failure hook."""
 
-from __future__ import annotations
-
 import os
 from datetime import UTC, datetime
 

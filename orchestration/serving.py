@@ -19,7 +19,9 @@ def receive(*, host: str, port: int) -> int:
 
     console.err.print(f"Receiving on http://{host}:{port}/webhooks/<platform>/<account>; Ctrl-C stops.")
     # No access log: some platforms carry a person's identifier in the URL.
-    config = uvicorn.Config(app(Home.current()), host=host, port=port, log_level=_level(), access_log=False, lifespan="on")
+    config = uvicorn.Config(
+        app(Home.current()), host=host, port=port, log_level=_level(), access_log=False, lifespan="on"
+    )
     uvicorn.Server(config).run()
     return 0
 

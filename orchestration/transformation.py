@@ -1,7 +1,5 @@
 """Station two: the dbt project as assets, with its data tests as asset checks."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys
@@ -10,21 +8,32 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
-from dagster import AssetExecutionContext, AssetKey, AssetsDefinition, MaterializeResult, asset
+from dagster import (
+    AssetExecutionContext,
+    AssetKey,
+    AssetsDefinition,
+    AssetSpec,
+    MaterializeResult,
+    multi_asset,
+)
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 from filelock import FileLock
 
 from dlt_sources import registry
 from dlt_sources.errors import ConfigurationError
 from orchestration import stations, warehouse
+from orchestration.dbt_results import run_results
 from orchestration.home import DBT_PROJECT, Home
 from orchestration.ingestion import GROUP as RAW
 from orchestration.ingestion import raw_key
 from orchestration.resources import WAREHOUSE, House
 from orchestration.stations import Station
 
-BUILDS = raw_key("audiences", "builds")
+_OWN_TABLES = {
+    "accounts": "The configured accounts with brand, region and markets.",
+    "builds": "One row per build: its number and the times it decides by.",
+    "contacts": "When each source last answered.",
+}
 
 
 class Translator(DagsterDbtTranslator):
@@ -34,8 +43,6 @@ class Translator(DagsterDbtTranslator):
         """Sources become the raw assets; models are named by their folders."""
         if dbt_resource_props["resource_type"] == "source":
             platform = dbt_resource_props["source_name"].removeprefix("raw_")
-            if platform == "audiences":
-                return BUILDS
             return raw_key(platform, dbt_resource_props["name"])
         return AssetKey([*self._folders(dbt_resource_props), dbt_resource_props["name"]])
 
@@ -89,19 +96,30 @@ def _parse(home: Home) -> None:
         raise ConfigurationError(f"The dbt project does not parse; mend this, then try again:\n{result.stdout.strip()}")
 
 
-@asset(
-    key=BUILDS,
-    group_name=RAW,
-    kinds={"duckdb"},
+@multi_asset(
+    name="begin_build",
+    specs=[
+        AssetSpec(
+            raw_key("audiences", table),
+            group_name=RAW,
+            kinds={"duckdb"},
+            description=text,
+            deps=[raw_key(p.name, obj.name) for p in registry.all_platforms() for obj in p.objects]
+            + [raw_key(p.name, "webhooks") for p in registry.all_platforms() if p.has("webhook")],
+        )
+        for table, text in _OWN_TABLES.items()
+    ],
     pool=WAREHOUSE,
-    deps=[raw_key(p.name, obj.name) for p in registry.all_platforms() for obj in p.objects]
-    + [raw_key(p.name, "webhooks") for p in registry.all_platforms() if p.has("webhook")],
 )
-def builds(context: AssetExecutionContext, house: House) -> MaterializeResult:
-    """Allot the build's number and the times it decides by."""
+def begin_build(context: AssetExecutionContext, house: House) -> Iterator[MaterializeResult[None]]:
+    """Allot the build's number and the times it decides by, once everything has been landed."""
     with warehouse.opened(house.home) as connection:
+        warehouse.ensure_raw(connection, registry.all_platforms(), registry.configured())
         build = warehouse.begin_build(house.state, connection)
-    return MaterializeResult(metadata={"build": build.build_id, "as of": build.as_of.isoformat()})
+    for table in _OWN_TABLES:
+        yield MaterializeResult(
+            asset_key=raw_key("audiences", table), metadata={"build": build.build_id, "as of": build.as_of.isoformat()}
+        )
 
 
 def dbt_models(home: Home) -> AssetsDefinition:
@@ -141,18 +159,3 @@ def dbt_models(home: Home) -> AssetsDefinition:
         )
 
     return dbt
-
-
-def run_results(home: Home) -> list[dict[str, Any]]:
-    """What dbt said of each node of the newest build."""
-    path = home.dbt / "target" / "run_results.json"
-    return list(orjson.loads(path.read_bytes())["results"]) if path.exists() else []
-
-
-def failed_tests(home: Home) -> list[str]:
-    """The dbt data tests of the newest build that did not pass."""
-    return [
-        result["unique_id"].split(".")[2]
-        for result in run_results(home)
-        if result["unique_id"].startswith("test.") and result["status"] not in ("pass", "skipped")
-    ]

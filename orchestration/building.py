@@ -1,0 +1,128 @@
+"""The end of a build: check the audiences, plan, publish, and keep the figures that people and later ops read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pydantic import TypeAdapter
+
+from dlt_sources import registry
+from dlt_sources.errors import AudiencesError
+from expectations.validation import CheckResult
+from orchestration import quality, warehouse
+from orchestration.activation import accepted, catalogue, guards
+from orchestration.activation.catalogue import Place
+from orchestration.activation.funnel import Funnel, accepted_people, funnels
+from orchestration.activation.plan import PlanSummary, plan
+from orchestration.activation.publish import publish
+from orchestration.activation.state import State
+from orchestration.activation.twins import collect
+from orchestration.dbt_results import failed_models, failed_tests
+from orchestration.home import Home
+from orchestration.quality import Verdict
+
+_FIGURES = "figures.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """One build in figures: what was checked, planned and set aside."""
+
+    build_id: int
+    as_of: datetime
+    problems: list[str]
+    plans: list[PlanSummary]
+    funnels: list[Funnel]
+    #: Rows of (platform, object, field, reason, values).
+    quarantine: list[tuple[str, str, str, str, int]]
+    checks: list[CheckResult]
+    absorbed: int = 0
+
+    @property
+    def quarantined(self) -> int:
+        """Values that did not fit and were set aside."""
+        return sum(row[-1] for row in self.quarantine)
+
+    def plan(self, audience: str, place: Place) -> PlanSummary | None:
+        """The plan of changes of an audience at one place."""
+        wanted = (audience, place.platform, place.account, place.target)
+        found = (one for one in self.plans if (one.audience, one.platform, one.account, one.target) == wanted)
+        return next(found, None)
+
+    def verdict(self, audience: str) -> Verdict:
+        """What Great Expectations said of an audience."""
+        return Verdict([result for result in self.checks if result.subject == audience])
+
+
+_adapter = TypeAdapter(Built)
+
+
+def finish(home: Home, state: State) -> Built:
+    """Check, plan and publish the build whose decisions the warehouse holds.
+
+    Raises AudiencesError when the newest build made no decisions.
+    """
+    with warehouse.opened(home) as connection:
+        build = warehouse.decided_build(connection)
+        if build is None:
+            raise AudiencesError("The warehouse holds no decisions yet: run a build first.")
+        accounts, platforms = registry.configured(), registry.all_platforms()
+        current, problems = collect(
+            home.dbt / "target" / "manifest.json",
+            build_id=build.build_id,
+            platforms=platforms,
+            accounts=accounts,
+            former=catalogue.read(home),
+            with_members=accepted.audiences_with_members(state),
+        )
+        checks = quality.check_audiences(connection, current)
+        findings = guards.findings(
+            connection,
+            build,
+            current.audiences,
+            platforms=platforms,
+            accounts=accounts,
+            failed_tests=failed_tests(home),
+            failed_models=failed_models(home),
+        )
+        plans = plan(home, state, connection, current, findings, platforms=platforms, accounts=accounts)
+        quarantine = connection.execute(
+            "SELECT platform, object, field, reason, count(*) FROM marts.quarantine GROUP BY ALL ORDER BY ALL"
+        ).fetchall()
+        built = Built(
+            build_id=build.build_id,
+            as_of=build.as_of,
+            problems=[str(problem) for problem in problems],
+            plans=plans,
+            funnels=funnels(connection, state, current),
+            quarantine=quarantine,
+            checks=checks,
+            absorbed=publish(home, state, connection, current).absorbed,
+        )
+    catalogue.replace_file(home.published / _FIGURES, _adapter.dump_json(built))
+    return built
+
+
+def read(home: Home) -> Built:
+    """The figures of the newest published build; AudiencesError before the first one."""
+    path = home.published / _FIGURES
+    if not path.exists():
+        raise AudiencesError("Nothing has been built yet: run `audiences run` first.")
+    return _adapter.validate_json(path.read_bytes())
+
+
+def current_funnels(home: Home) -> list[Funnel]:
+    """The funnels of the newest build with the members that destinations hold now."""
+    state = State.of(home)
+    try:
+        accepted_now = accepted_people(state)
+    finally:
+        state.close()
+    return [replace(funnel, accepted=accepted_now.get(funnel.audience, 0)) for funnel in read(home).funnels]
+
+
+def counts(reasons: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Reasons with their counts, most frequent first."""
+    return sorted(reasons.items(), key=lambda item: (-item[1], item[0]))
