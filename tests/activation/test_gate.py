@@ -74,6 +74,26 @@ def test_a_row_passes_once_the_build_of_its_plan_knows_the_opt_out(gate: Gate, h
     assert gate.blocked([row(state, JANE)], 5) == {}
 
 
+@pytest.mark.parametrize("moment", ["before ready", "after ready", "before claimed", "after claimed"])
+def test_an_opt_out_that_is_settled_while_the_gate_looks_is_found(
+    gate: Gate, home: Home, state: State, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    land(home, klaviyo_unsubscribe("jane@example.com", "1"))
+    lane, look = worker(home, state, Calls()), gate.landing.waiting
+
+    def waiting(which: str, stage: str) -> list[Path]:
+        if moment == f"before {stage}":
+            lane.settle_once()
+        found = look(which, stage)
+        if moment == f"after {stage}":
+            lane.settle_once()
+        return found
+
+    monkeypatch.setattr(gate.landing, "waiting", waiting)
+    assert gate.blocked([row(state, JANE)], 1) == {"r": "withdrawn"}
+    assert Landing(home.landing).count("speed", "settled") == 1
+
+
 def test_any_key_of_the_person_blocks(gate: Gate, home: Home, state: State) -> None:
     land(home, klaviyo_unsubscribe("jane@example.com", "1"))
     assert gate.blocked([row(state, "phone:+1555", "record:shopify:main:1", JANE)], 1) == {"r": "withdrawn"}
