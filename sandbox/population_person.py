@@ -5,12 +5,23 @@ from __future__ import annotations
 import hashlib
 import re
 from datetime import datetime, timedelta
+from itertools import accumulate
 from random import Random
 
 from sandbox import population_data as data
 from sandbox.facts import Block, Person, Record, Statement, Text, valid_email, valid_phone
 
 _EDGES = (0, 14, 30, 180, 365)
+_MIX = {name: (list(weights), list(accumulate(weights.values()))) for name, weights in data.MIX.items()}
+
+
+def _places(country: str) -> tuple[list[tuple[str, ...]], list[int]]:
+    """The places of one country ("" for all) with their running weights."""
+    chosen = [n for n, place in enumerate(data.PLACES) if country in ("", place[0])]
+    return [data.PLACES[n] for n in chosen], list(accumulate(data.PLACE_WEIGHTS[n] for n in chosen))
+
+
+_PLACES = {country: _places(country) for country in ("", *data.COUNTRY_NAMES)}
 
 
 class Maker:
@@ -19,10 +30,10 @@ class Maker:
     def __init__(self, index: int, seed: int, as_of: datetime, story: str, forced: dict[str, str]) -> None:
         self.index, self.seed, self.as_of = index, seed, as_of
         self.random = Random(f"{seed}/{index}")  # noqa: S311 - repeatable on purpose
-        self.draw = {name: self._pick(weights) for name, weights in data.MIX.items()} | forced
-        places = [p for p in range(len(data.PLACES)) if data.PLACES[p][0] == forced.get("country", data.PLACES[p][0])]
-        chosen = self.random.choices(places, [data.PLACE_WEIGHTS[p] for p in places])[0]
-        self.country, self.region, *_, self.area = data.PLACES[chosen]
+        pick = self.random.choices
+        self.draw = {name: pick(values, cum_weights=sums)[0] for name, (values, sums) in _MIX.items()} | forced
+        places, sums = _PLACES[forced.get("country", "")]
+        self.country, self.region, *_, self.area = pick(places, cum_weights=sums)[0]
         first, last = self.random.choice(data.FIRST_NAMES), self.random.choice(data.LAST_NAMES)
         self.person = Person(f"p{index:07d}", first, last, story)
         self.texts: list[Text] = []
@@ -51,9 +62,6 @@ class Maker:
         key = f"{self.seed}/{self.index}/{len(self.texts)}"
         sid = "SM" + hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
         self.texts.append(Text(sid, phones[0], inbound, body, at, status, error))
-
-    def _pick(self, weights: dict[str, float]) -> str:
-        return self.random.choices(list(weights), list(weights.values()))[0]
 
     def settle_contradictions(self) -> None:
         """Bend the draw where two dimensions cannot go together."""

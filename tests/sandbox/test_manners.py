@@ -119,11 +119,12 @@ def test_the_published_limits_are_kept(tmp_path: Path) -> None:
         url = f"{limited.urls['shopify']}/admin/api/2026-10"
         with requests.Session() as session:
             session.headers.update(shop)
-            told = [session.get(f"{url}/shop.json", timeout=5) for _ in range(45)]
+            told = [session.get(f"{url}/shop.json", timeout=5) for _ in range(80)]
+            throttled = [answer for answer in told if answer.status_code == 429]
             assert told[0].headers["X-Shopify-Shop-Api-Call-Limit"] == "1/40"
-            assert told[-1].status_code == 429
-            assert float(told[-1].headers["Retry-After"]) > 0
-            assert "Exceeded 2 calls per second" in told[-1].json()["errors"]
+            assert throttled
+            assert float(throttled[0].headers["Retry-After"]) > 0
+            assert "Exceeded 2 calls per second" in throttled[0].json()["errors"]
             ids = [f"gid://shopify/Customer/{number}" for number in range(900)]
             query = {"query": "query($ids: [ID!]!) { nodes(ids: $ids) { id } }", "variables": {"ids": ids}}
             costs = [session.post(f"{url}/graphql.json", json=query, timeout=5).json() for _ in range(2)]

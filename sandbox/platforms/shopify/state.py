@@ -11,6 +11,7 @@ from sandbox.facts import Facts, Line, Order, Person, Record, Statement, valid_e
 from sandbox.standin import StandIn
 from sandbox.store import Row
 
+_PLACES = {place[:2]: place for place in data.PLACES}
 SHOP_ZONE = timezone(timedelta(hours=-5))
 _EMAIL_STATES = {
     "granted": ("subscribed", "single_opt_in"), "granted_confirmed": ("subscribed", "confirmed_opt_in"),
@@ -197,7 +198,7 @@ def _redacted(at: datetime) -> Row:
 
 
 def _address(country: str, region: str | None, person: Person, phone: str | None) -> Row:
-    place = next((p for p in data.PLACES if p[:2] == (country, region)), None)
+    place = _PLACES.get((country, region or ""))
     name, city, postal = place[2:5] if place else (region, None, None)
     return {
         "first_name": person.first, "last_name": person.last, "name": f"{person.first} {person.last}", "company": None,
