@@ -5,6 +5,7 @@ A new platform is tested by this file before it has tests of its own; messages s
 
 from __future__ import annotations
 
+import ast
 import csv
 import importlib.util
 import json
@@ -21,9 +22,17 @@ from typing import Any
 import duckdb
 import pytest
 
-from dlt_sources import http, registry
+from dlt_sources import accounts, http, registry
 from dlt_sources.accounts import Account
-from dlt_sources.errors import NotOffered, PlatformError, RetryLater, SetAside, StopRun, WebhookRejected
+from dlt_sources.errors import (
+    ConfigurationError,
+    NotOffered,
+    PlatformError,
+    RetryLater,
+    SetAside,
+    StopRun,
+    WebhookRejected,
+)
 from dlt_sources.platform import (
     LANES,
     Delivery,
@@ -151,9 +160,6 @@ def test_webhook_and_destination_load_without_dlt(platform: Platform) -> None:
 def test_missing_settings_are_named_together(
     platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dlt_sources import accounts
-    from dlt_sources.errors import ConfigurationError
-
     (tmp_path / ".dlt").mkdir()
     (tmp_path / ".dlt/config.toml").write_text(f'[sources.{platform.name}.main]\nbrand = "acme"\n')
     needed = [credential.name for credential in platform.credentials if credential.required]
@@ -744,8 +750,6 @@ GRANTS = re.compile(
 @with_destination
 def test_no_destination_holds_a_write_that_grants_consent(platform: Platform) -> None:
     """Write-back never creates consent: not even the words for it occur in code that writes."""
-    import ast
-
     for module in ("destination", "client"):
         spec = importlib.util.find_spec(f"{platform.package}.{module}")
         assert spec is not None

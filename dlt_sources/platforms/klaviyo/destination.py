@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from dlt_sources.accounts import Account
-from dlt_sources.errors import Failure, SetAside, StopRun
+from dlt_sources.errors import Failure, RetryLater, SetAside, StopRun
 from dlt_sources.outcomes import accepted, dead, failed, one_by_one
 from dlt_sources.platform import Destination, Identifier, Job, Operation, Outcome, Row, Target, TargetKind
 from dlt_sources.platforms.klaviyo import client
@@ -161,9 +161,10 @@ class Klaviyo(Destination):
         except StopRun as error:
             if error.failure.status != 404:
                 raise
-            # Either the list is gone, which the look-up says, or one of the profiles is.
+            # Either the list is gone, which the look-up says, or it was made anew, or one of the profiles is gone.
             self._lists.pop(target.name, None)
-            self._list_id(target)
+            if self._list_id(target) != list_id:
+                raise RetryLater(error.failure, "The list was made anew; its new id is used from now on.") from None
             raise SetAside(error.failure, "A profile in it is gone; the others can be sent without it.") from None
 
     def _list_id(self, target: Target) -> str:

@@ -13,6 +13,7 @@ from dlt_sources import tokens
 from dlt_sources.accounts import Account
 from dlt_sources.errors import Failure, PlatformError, RetryLater, SetAside, StopRun
 from dlt_sources.http import Session, json_body
+from dlt_sources.outcomes import redacted
 
 VERSION = "2026-10"  # https://shopify.dev/docs/api/usage/versioning
 REST, GRAPHQL = f"/admin/api/{VERSION}", f"/admin/api/{VERSION}/graphql.json"
@@ -77,8 +78,9 @@ def explain(response: requests.Response) -> str:
     except (ValueError, KeyError, TypeError):
         return ""
     if isinstance(errors, dict):
-        return "; ".join(f"{key}: {', '.join(map(str, texts))}" for key, texts in errors.items())[:200]
-    return str(errors)[:200]
+        texts = {key: text if isinstance(text, list) else [text] for key, text in errors.items()}
+        return redacted("; ".join(f"{key}: {', '.join(map(str, several))}" for key, several in texts.items()))
+    return redacted(errors)
 
 
 def _graphql_error(account: Account, object: str, answer: Mapping[str, Any]) -> PlatformError:

@@ -180,7 +180,7 @@ def _worst(outcomes: Sequence[Outcome]) -> list[Outcome]:
     """One outcome per row where a row stood for several customers."""
     by_row: dict[str, Outcome] = {}
     for outcome in outcomes:
-        if by_row.get(outcome.row_id, outcome).status == "accepted":
+        if outcome.row_id not in by_row or by_row[outcome.row_id].status == "accepted":
             by_row[outcome.row_id] = outcome
     return list(by_row.values())
 
