@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +12,10 @@ from rich.table import Table
 
 from orchestration.stations import Station
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+#: Columns when nobody's terminal says otherwise: wide enough for our tables in a log or a file.
+_WIDTH = 150
+out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
+err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _WIDTH)
 
 
 def print_json(value: Any) -> None:

@@ -77,10 +77,13 @@ def run_demo(*, people: int, seed: int, fresh: bool, as_json: bool) -> int:
         say("Running the daily job: pull, build, check, plan, push")
         stations.listen(lambda station: say(console.station_line(station)))
         failures = execute("daily")
+        if failures:
+            raise AudiencesError("The daily job failed:\n" + "\n".join(failures))
         built = building.read(home)
         verdict = compare(sandbox, built.as_of)
         children.wait_for("receiver", lambda: listening(port), 30)
         children.start("speed-lane", ["orchestration.cli", "speed-lane"])
+        children.wait_for("speed-lane", lambda: children.said("speed-lane", "Working"), 30)
         say("Two people opt out by webhook")
         departures = [
             opt_out(sandbox, act="sms_stop", audience="lapsed_customers"),
@@ -89,13 +92,12 @@ def run_demo(*, people: int, seed: int, fresh: bool, as_json: bool) -> int:
         examples = chosen(sandbox, built.as_of, "vape_buyers_of_age")
         answers = [why(home, person, "vape_buyers_of_age") for person in examples]
         funnels = building.current_funnels(home)
-    right = verdict.right and not failures and all(departure.left_ms for departure in departures)
+    right = verdict.right and all(departure.left_ms for departure in departures)
     seconds = round(time.monotonic() - started, 1)
     if as_json:
         report = {
             "right": right,
             "seconds": seconds,
-            "failures": failures,
             "stations": stations.read(home),
             "funnels": funnels,
             "plans": built.plans,
@@ -113,8 +115,6 @@ def run_demo(*, people: int, seed: int, fresh: bool, as_json: bool) -> int:
     out.print(console.table("Opted out by webhook", _DEPARTURE, [departure.row() for departure in departures]))
     for answer in answers:
         explaining.print_answer(answer)
-    for failure in failures:
-        out.print(failure, style="red")
     out.print(
         f"Everybody is where they belong; {seconds} s." if right else "WRONG: see the tables above.", style="bold"
     )
@@ -164,8 +164,8 @@ def _member_everywhere(sandbox: Sandbox, held: Mapping[str, set[str]]) -> dict[s
 
 
 def chosen(sandbox: Sandbox, as_of: datetime, audience: str) -> list[str]:
-    """The e-mail of one person who is in an audience and of one whose age keeps them out."""
-    people = sandbox.truth(as_of)["audiences"][audience]["people"]
-    wanted = ("ok", "under_age")
-    found = [next(name for name, told in people.items() if told["reason"] == reason) for reason in wanted]
-    return [sandbox.person(name)["emails"][0] for name in found]
+    """The e-mail of one member of an audience at Klaviyo and of one person whose age keeps them out."""
+    told = sandbox.truth(as_of)["audiences"][audience]
+    member = min(told["members"]["klaviyo"]["records"])
+    too_young = next(name for name, person in told["people"].items() if person["reason"] == "under_age")
+    return [sandbox.person(who)["emails"][0] for who in (f"klaviyo:{member}", too_young)]

@@ -74,6 +74,7 @@ def pull_assets(platform: Platform) -> AssetsDefinition:
                 check_results=[
                     AssetCheckResult(
                         check_name="source_answered",
+                        asset_key=raw_key(platform.name, obj.name),
                         passed=not errors,
                         severity=AssetCheckSeverity.ERROR,
                         metadata={"errors": "\n".join(errors)},

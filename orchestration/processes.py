@@ -64,6 +64,10 @@ class Children:
             f"{name} did not start; the end of its log ({self.logs.name}/{name}.log):\n" + "\n".join(tail)
         )
 
+    def said(self, name: str, text: str) -> bool:
+        """True when a child has printed `text`."""
+        return text in (self.logs / f"{name}.log").read_text(errors="replace")
+
     def ended(self) -> str | None:
         """The name of a child that ended by itself, if any."""
         return next((name for name, process in self._running.items() if process.poll() is not None), None)

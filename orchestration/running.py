@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
+from contextlib import redirect_stdout
 from typing import Any
 
 from orchestration import instance, stations
@@ -15,7 +17,7 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 def execute(job: str) -> list[str]:
     """Run `job` against this home's Dagster instance and return what failed (nothing on success).
 
-    The run appears in the Dagster UI like any other.
+    The run appears in the Dagster UI like any other; what dbt prints goes to `data/logs/run.log`.
     """
     home = Home.current()
     instance.prepare(home)
@@ -27,7 +29,9 @@ def execute(job: str) -> list[str]:
     from orchestration.definitions import defs
 
     config: dict[str, Any] = {} if debug else _QUIET
-    with DagsterInstance.get() as current:
+    log = home.data / "logs" / "run.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with DagsterInstance.get() as current, log.open("w") as file, redirect_stdout(sys.stdout if debug else file):
         result = defs.resolve_job_def(job).execute_in_process(instance=current, raise_on_error=False, run_config=config)
         return [_failure(event) for event in result.all_events if event.is_step_failure]
 

@@ -248,9 +248,7 @@ class Raw:
             "klaviyo", "metrics", record_id, {"type": "metric", "id": record_id, "attributes": {"name": name}}, None
         )
 
-    def event(
-        self, record_id: str, metric_id: str, profile_id: str, occurred_at: datetime, **properties: Any
-    ) -> None:
+    def event(self, record_id: str, metric_id: str, profile_id: str, occurred_at: datetime, **properties: Any) -> None:
         """Land a Klaviyo event."""
         payload = {
             "type": "event",

@@ -1,0 +1,167 @@
+"""The people of the test shop. Everybody is subscribed to both channels and lives in California unless told otherwise."""
+
+from __future__ import annotations
+
+from tests.dbt.raw import NOT_SUBSCRIBED, SUBSCRIBED, UNSUBSCRIBED, Raw, ago
+
+PENDING = {"state": "pending", "opt_in_level": "confirmed_opt_in", "consent_updated_at": "2026-01-10T00:00:00Z"}
+REDACTED = {"state": "redacted", "opt_in_level": None, "consent_updated_at": "2026-11-20T00:00:00Z"}
+LATER_OPT_OUT = {
+    "consent": "UNSUBSCRIBED",
+    "consent_timestamp": "2026-05-01T00:00:00+00:00",
+    "suppression": [{"reason": "UNSUBSCRIBE", "timestamp": "2026-05-01T00:00:00+00:00"}],
+}
+
+
+def fill(raw: Raw) -> None:
+    """Land the whole shop."""
+    buyers(raw)
+    lapsed(raw)
+    vapers(raw)
+    webinar(raw)
+    webhooks(raw)
+    misfits(raw)
+
+
+def buyers(raw: Raw) -> None:
+    """People whose orders are recent; most must not be written to."""
+    raw.customer(1, "Ann@Example.com ", "+1 (415) 555-0101")
+    raw.order(101, 1, ago(days=3), total="300.00")
+    raw.order(102, 1, ago(days=200), total="200.00")
+    raw.profile("K01", "ANN@example.com")
+    raw.customer(2, "bob@example.com")
+    raw.order(103, 2, ago(days=3))
+    raw.profile("K02", "bob@example.com", email_consent=LATER_OPT_OUT)
+    raw.customer(3, "tie@example.com")
+    raw.order(104, 3, ago(days=3))
+    tie = {"consent": "UNSUBSCRIBED", "consent_timestamp": SUBSCRIBED["consent_updated_at"]}
+    raw.profile("K03", "tie@example.com", email_consent=tie)
+    raw.customer(4, "dee@example.com", email_consent=NOT_SUBSCRIBED)
+    raw.order(105, 4, ago(days=3))
+    raw.customer(5, "pending@example.com", email_consent=PENDING)
+    raw.order(106, 5, ago(days=3))
+    raw.customer(6, "fay at example")
+    raw.order(107, 6, ago(days=3))
+    raw.customer(7, "undone@example.com")
+    raw.order(108, 7, ago(days=3), total="900.00", cancelled_at=ago(days=2))
+    raw.order(109, 7, ago(days=3), total="900.00", status="voided")
+    raw.customer(8, "bounced@example.com")
+    raw.order(110, 8, ago(days=3))
+    bounce = {"suppression": [{"reason": "HARD_BOUNCE", "timestamp": "2026-10-01T00:00:00+00:00"}]}
+    raw.profile("K08", "bounced@example.com", email_consent=bounce)
+    raw.customer(9, "back@example.com", email_consent=UNSUBSCRIBED)
+    raw.order(111, 9, ago(days=3))
+    confirmed = {"consent": "SUBSCRIBED", "double_optin": True, "consent_timestamp": "2026-11-02T00:00:00+00:00"}
+    raw.profile("K09", "back@example.com", email_consent=confirmed)
+    raw.customer(10, None, None, email_consent=REDACTED, sms_consent=REDACTED, country=None)
+    raw.order(112, 10, ago(days=3))
+    raw.customer(11, "two@example.com", None)
+    raw.customer(12, None, "+14155550112")
+    raw.order(113, 12, ago(days=3))
+    raw.profile("K11", "two@example.com", "+14155550112")
+
+
+def lapsed(raw: Raw) -> None:
+    """People whose last order is long ago, on the text channel."""
+    raw.customer(21, "lapsed@example.com", "+14155550121")
+    raw.order(201, 21, ago(days=180, seconds=1))
+    raw.customer(22, "edge@example.com", "+14155550122")
+    raw.order(202, 22, ago(days=180))
+    raw.customer(23, "stopped@example.com", "+14155550123")
+    raw.order(203, 23, ago(days=300))
+    raw.message("SM23", "+14155550123", ago(days=9), body=" Stop! ")
+    raw.customer(24, "refused@example.com", "+14155550124")
+    raw.order(204, 24, ago(days=300))
+    raw.message("SM24", "+14155550124", ago(days=9), inbound=False, error_code=21610)
+    raw.customer(25, "maybe@example.com", "+14155550125")
+    raw.order(205, 25, ago(days=300))
+    raw.message("SM25", "+14155550125", ago(days=9), body="Please stop texting me")
+    raw.customer(26, "chatty@example.com", "+14155550126")
+    raw.order(206, 26, ago(days=300))
+    raw.message("SM26", "+14155550126", ago(days=9), body="Yes")
+
+
+def vapers(raw: Raw) -> None:
+    """People who bought vape goods, with different proofs of age."""
+    verified = {"skus": ["TEA-1", "VAPE-1"], "tags": "gift, Age Verified"}
+    raw.customer(31, "proven@example.com")
+    raw.order(301, 31, ago(days=100), **verified)
+    raw.customer(32, "typed@example.com", birth_date="1990-05-01")
+    raw.order(302, 32, ago(days=100), skus=["VAPE-1"])
+    raw.customer(33, "young@example.com", birth_date="2006-01-15")
+    raw.order(303, 33, ago(days=100), **verified)
+    raw.customer(34, "abroad@example.com")
+    raw.order(304, 34, ago(days=100), country="GB", region="ENG", **verified)
+    raw.customer(35, "nothing@example.com")
+    raw.order(305, 35, ago(days=100), skus=["VAPE-1"], tags="Age Not Verified")
+    raw.customer(36, "nowhere@example.com", country=None)
+    raw.order(306, 36, ago(days=100), shipping_address=None, **verified)
+
+
+def webinar(raw: Raw) -> None:
+    """People who registered for a webinar, some of whom bought."""
+    raw.metric("M1", "Webinar Registered")
+    for number, name in ((41, "guest"), (42, "buyer"), (43, "earlier"), (44, "late"), (45, "twice")):
+        raw.customer(number, f"{name}@example.com")
+        raw.profile(f"K{number}", f"{name}@example.com")
+    raw.event("E41", "M1", "K41", ago(days=5))
+    raw.event("E42", "M1", "K42", ago(days=5))
+    raw.order(402, 42, ago(days=5), status="voided")
+    raw.event("E43", "M1", "K43", ago(days=5))
+    raw.order(403, 43, ago(days=5, seconds=1))
+    raw.event("E44", "M1", "K44", ago(days=14, seconds=1))
+    raw.event("E45", "M1", "K45", ago(days=10))
+    raw.order(405, 45, ago(days=8))
+    raw.event("E45b", "M1", "K45", ago(days=2))
+
+
+def webhooks(raw: Raw) -> None:
+    """What came by webhook since the last pull."""
+    raw.customer(51, "hook@example.com", "+14155550151")
+    raw.order(501, 51, ago(days=3))
+    said = {"customer_id": 51, "email_address": "Hook@example.com", "email_marketing_consent": UNSUBSCRIBED}
+    for landing_id in ("twice-1", "twice-2"):
+        raw.webhook("shopify", "customers_email_marketing_consent/update", said, "W51", landing_id=landing_id)
+    raw.customer(52, "texter@example.com", "+14155550152")
+    raw.order(502, 52, ago(days=300))
+    form = {"MessageSid": "SM52", "From": "+14155550152", "To": "+14155559876", "Body": "stop", "NumMedia": "0"}
+    raw.webhook("twilio", "message.stop", form, "SM52", landing_id="stop")
+    raw.customer(53, "ordered@example.com")
+    order = raw.order_payload(503, 53, ago(hours=2), total="700.00")
+    raw.webhook("shopify", "orders/create", order, landing_id="order")
+    raw.customer(54, "clicked@example.com")
+    raw.order(504, 54, ago(days=3))
+    raw.profile("K54", "clicked@example.com")
+    items = [raw.klaviyo_item("unsubscribed_from_email_marketing", "E54", "K54", ago(hours=1))]
+    raw.webhook("klaviyo", "event:klaviyo.unsubscribed_from_email_marketing", {"data": items}, landing_id="items")
+    raw.customer(55, "erased@example.com", "+14155550155")
+    raw.order(505, 55, ago(days=3))
+    raw.profile("K55", "erased@example.com")
+    who = {"id": 55, "email": "erased@example.com", "phone": "+14155550155"}
+    raw.webhook("shopify", "customers/redact", {"shop_id": 1, "customer": who}, landing_id="redact")
+    raw.customer(56, "deleted@example.com")
+    raw.order(506, 56, ago(days=3))
+    raw.webhook("shopify", "customers/delete", {"id": 56}, landing_id="delete")
+    raw.webhook("shopify", "themes/publish", {"id": 1, "name": "Dawn"}, landing_id="unknown topic")
+    late = {"customer_id": 1, "email_address": "ann@example.com", "email_marketing_consent": UNSUBSCRIBED}
+    raw.webhook(
+        "shopify",
+        "customers_email_marketing_consent/update",
+        late,
+        landing_id="after the clock",
+        received_at=ago(seconds=-1),
+    )
+
+
+def misfits(raw: Raw) -> None:
+    """Rows that do not fit."""
+    raw.customer(61, "odd@example.com", email_consent={"state": "subscribed", "consent_updated_at": "soon"})
+    raw.order(601, 61, ago(days=3))
+    raw.order(602, 61, "yesterday", created_at=None, updated_at=ago(days=3).isoformat())
+    raw.order(603, 61, ago(days=3), total="a lot")
+    raw.customer(62, "maybe-so@example.com", email_consent={"state": "perhaps", "consent_updated_at": None})
+    raw.order(604, 62, ago(days=3))
+    raw.webhook("twilio", "unknown", {"_unparsed": "PGh0bWw+"}, landing_id="unparsed")
+    stateless = {"customer_id": 61, "email_marketing_consent": {"state": ["unsubscribed"]}}
+    raw.webhook("shopify", "customers_email_marketing_consent/update", stateless, landing_id="stateless")
+    raw.webhook("klaviyo", "", {"data": "none"}, landing_id="no items")
