@@ -84,20 +84,30 @@
     ]) }}
 {% endmacro %}
 
-{# The distinct questions of all segments whose twin is sound, as SQL literals. #}
-{% macro questions_of_twins() %}
+{# The distinct questions to decide, as SQL literals: those of all segments whose twin is sound, and
+   those of the last good audiences of the others, which must still lose whoever has to go. #}
+{% macro questions_asked() %}
     {%- set asked = [] -%}
+    {%- set sound = [] -%}
     {%- for node in graph.nodes.values() | sort(attribute='unique_id') -%}
         {%- if node.resource_type == 'model' and node.fqn[1] == 'segments'
             and not twin_faults(node) -%}
-            {%- set literals = [] -%}
-            {%- for part in question_parts(node.config.meta.audience) -%}
-                {%- do literals.append("'" ~ part | replace("'", "''") ~ "'") -%}
-            {%- endfor -%}
-            {%- if literals | join(', ') not in asked -%}
-                {%- do asked.append(literals | join(', ')) -%}
-            {%- endif -%}
+            {%- do sound.append(node.name) -%}
+            {%- do asked.append(question_parts(node.config.meta.audience)) -%}
         {%- endif -%}
     {%- endfor -%}
-    {{ return(asked) }}
+    {%- set audiences = run_query(
+        "select table_name from information_schema.tables where table_schema = 'audiences' order by 1"
+    ) -%}
+    {%- for name in audiences.columns[0].values() if name not in sound -%}
+        {%- set kept = run_query('select distinct question_id from audiences.' ~ name ~ ' order by 1') -%}
+        {%- for question in kept.columns[0].values() -%}
+            {%- do asked.append(question.split('|')) -%}
+        {%- endfor -%}
+    {%- endfor -%}
+    {%- set literals = [] -%}
+    {%- for parts in asked -%}
+        {%- do literals.append("'" ~ parts | join('\n') | replace("'", "''") | replace('\n', "', '") ~ "'") -%}
+    {%- endfor -%}
+    {{ return(literals | unique | list) }}
 {% endmacro %}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,19 +30,21 @@ class Build:
 
     def dbt(self, *arguments: str) -> dbtRunnerResult:
         """Run dbt in this process; the result names what failed."""
-        os.environ["AUDIENCES_WAREHOUSE"] = str(self.warehouse)
+        # A changed variable makes dbt parse everything again, so each warehouse goes by the same relative name.
+        os.environ["AUDIENCES_WAREHOUSE"] = self.warehouse.name
         folders = ["--project-dir", str(self.project), "--profiles-dir", str(PROJECT)]
         folders += ["--target-path", str(self.target), "--log-path", str(self.target / "logs")]
         try:
-            return dbtRunner().invoke([*arguments, *folders, "--quiet", "--no-use-colors"])
+            with contextlib.chdir(self.warehouse.parent):
+                return dbtRunner().invoke([*arguments, *folders, "--quiet", "--no-use-colors"])
         finally:
             # dbt keeps the file open for its next run in this process.
             DuckDBConnectionManager.close_all_connections()
             del os.environ["AUDIENCES_WAREHOUSE"]
 
     def run(self, *arguments: str) -> set[str]:
-        """Build seeds and models; the names of those that failed or were skipped."""
-        result = self.dbt("build", "--resource-type", "seed", "--resource-type", "model", *arguments)
+        """Build all models; the names of those that failed or were skipped."""
+        result = self.dbt("run", *arguments)
         if result.exception:
             raise result.exception
         return {one.node.name for one in result.result.results if one.status not in ("success", "pass")}
@@ -77,13 +79,14 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Build:
     with build.raw() as raw:
         fill(raw)
         raw.build(1)
+    assert build.dbt("seed").success
     assert build.run() == set()
     return build
 
 
 @pytest.fixture
-def copy(shop: Build, tmp_path: Path) -> Iterator[Build]:
+def copy(shop: Build, tmp_path: Path) -> Build:
     """A copy of the built shop and of the project, free to change."""
     shutil.copy(shop.warehouse, tmp_path / "warehouse.duckdb")
     shutil.copytree(shop.target, tmp_path / "target", ignore=shutil.ignore_patterns("logs", "run", "compiled"))
-    yield Build(_copy_of_project(tmp_path), tmp_path / "warehouse.duckdb", tmp_path / "target")
+    return Build(_copy_of_project(tmp_path), tmp_path / "warehouse.duckdb", tmp_path / "target")

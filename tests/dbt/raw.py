@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 
@@ -20,7 +20,10 @@ OBJECTS = {
     "klaviyo": ("profiles", "events", "metrics"),
     "twilio": ("messages",),
 }
-RAW = "account VARCHAR, record_id VARCHAR, updated_at TIMESTAMPTZ, extracted_at TIMESTAMPTZ, payload {}, payload_hash VARCHAR"
+RAW = (
+    "account VARCHAR, record_id VARCHAR, updated_at TIMESTAMPTZ, extracted_at TIMESTAMPTZ,"
+    " payload {}, payload_hash VARCHAR"
+)
 SUBSCRIBED = {"state": "subscribed", "opt_in_level": "single_opt_in", "consent_updated_at": "2026-01-10T00:00:00Z"}
 UNSUBSCRIBED = {"state": "unsubscribed", "opt_in_level": "single_opt_in", "consent_updated_at": "2026-11-01T00:00:00Z"}
 NOT_SUBSCRIBED = {"state": "not_subscribed", "opt_in_level": None, "consent_updated_at": None}
@@ -39,7 +42,7 @@ class Raw:
         self.payload_type = payload_type
         self.counter = itertools.count(1)
 
-    def __enter__(self) -> Raw:
+    def __enter__(self) -> Self:
         self.connection = duckdb.connect(str(self.path))
         self.connection.execute("set TimeZone = 'UTC'")
         columns = RAW.format(self.payload_type)

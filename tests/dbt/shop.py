@@ -1,4 +1,4 @@
-"""The people of the test shop. Everybody is subscribed to both channels and lives in California unless told otherwise."""
+"""The people of the test shop: subscribed to both channels and living in California unless told otherwise."""
 
 from __future__ import annotations
 

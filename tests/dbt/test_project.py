@@ -29,8 +29,7 @@ def test_a_new_folder_of_staging_is_a_new_platform(tmp_path: Path) -> None:
 
 def test_unit_and_data_tests_pass(shop: Build) -> None:
     result = shop.dbt("test")
-    failed = {one.node.name for one in result.result.results if one.status != "pass"}
-    # The test shop has an unreadable state on purpose; nothing else may fail.
+    failed = {one.node.name for one in result.result.results if one.status not in ("pass", "success")}
     assert failed == set()
     assert any(one.node.resource_type == "unit_test" for one in result.result.results)
 
@@ -65,8 +64,7 @@ def test_text_payloads_stage_like_json_ones(tmp_path: Path, shop: Build) -> None
         raw.build(1)
         raw.customer(1, "ann@example.com")
         raw.webhook("twilio", "message.stop", {"MessageSid": "SM1", "From": "+14155550101", "Body": "stop"})
-        raw.connection.execute("update raw_shopify.customers set payload = payload || ' ' where false")
-    assert build.dbt("build", "--resource-type", "seed", "--resource-type", "model", "--select", "+decisions").success
+    assert build.run("--select", "stg_shopify__customers", "stg_twilio__webhooks") == set()
     assert build.values("select email from staging.stg_shopify__customers") == {"ann@example.com"}
 
 

@@ -85,7 +85,8 @@ def test_vape_buyers_need_proof_of_21_where_the_goods_are_lawful(shop: Build) ->
 
 def test_the_answer_about_a_minor_changes_on_the_birthday_where_the_day_begins_last(shop: Build) -> None:
     rows = shop.rows(
-        "select next_change_at from marts.decisions where identifier = 'young@example.com' and question_id like '%|vape|%'"
+        "select next_change_at from marts.decisions"
+        " where identifier = 'young@example.com' and question_id like '%|vape|%'"
     )
     assert rows == [(datetime(2027, 1, 15, 12, tzinfo=UTC),)]
 

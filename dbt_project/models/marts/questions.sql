@@ -1,4 +1,4 @@
-{% set asked = questions_of_twins() if execute else [] %}
+{% set asked = questions_asked() if execute else [] %}
 
 with asked (channel, purpose, topic, sender, product_category, policy) as (
     {%- if asked %}

@@ -1,3 +1,5 @@
+"""Numbers the connected components of the records that share an exact e-mail or phone key."""
+
 import numpy as np
 import pyarrow as pa
 from scipy.sparse import coo_array
@@ -20,9 +22,10 @@ EDGES = """
 
 
 def model(dbt, session):
-    """Number the connected components of the records that share an exact e-mail or phone key."""
-    records = dbt.ref("customer_records_latest")
-    keys = dbt.ref("identity_keys")
+    """One row per record: record_key, component."""
+    # DuckDB finds these, and `nodes`, by their names.
+    records = dbt.ref("customer_records_latest")  # noqa: F841
+    keys = dbt.ref("identity_keys")  # noqa: F841
     nodes = session.sql(NODES).to_arrow_table()
     edges = session.sql(EDGES).fetchnumpy()
     graph = coo_array(
