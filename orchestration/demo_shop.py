@@ -41,7 +41,8 @@ def start_sandbox(
     folder = home.data / "sandbox"
     told = folder / "sandbox.json"
     told.unlink(missing_ok=True)
-    command = ["sandbox", "--home", str(folder), "--people", str(people), "--seed", str(seed)]
+    # A Plus shop: on the basic plan the first push would wait 40 s for Shopify's limit.
+    command = ["sandbox", "--home", str(folder), "--people", str(people), "--seed", str(seed), "--shopify-plan", "plus"]
     command += ["--receiver", receiver] if receiver else []
     children.start("sandbox", command + (["--fresh"] if fresh else []))
     children.wait_for("sandbox", told.exists, 60)

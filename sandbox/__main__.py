@@ -22,12 +22,13 @@ def main() -> int:
     parser.add_argument("--receiver", help="address that webhooks are sent to, without /webhooks/...")
     parser.add_argument("--public-url", help="address that webhooks are signed for, when it differs from --receiver")
     parser.add_argument("--job-seconds", type=float, default=0.3, help="how long asynchronous jobs take")
+    parser.add_argument("--shopify-plan", choices=["basic", "advanced", "plus"], default="basic", help="sets its limits")
     parser.add_argument("--unlimited", action="store_true", help="switch rate limits off")
     parser.add_argument("--fresh", action="store_true", help="forget what the home holds and start again")
     given = parser.parse_args()
     settings = {
         "receiver": given.receiver, "public_url": given.public_url, "unlimited": given.unlimited,
-        "job_seconds": given.job_seconds,
+        "job_seconds": given.job_seconds, "shopify_plan": given.shopify_plan,
     }  # fmt: skip
     as_of = given.as_of.astimezone() if given.as_of else None
     try:

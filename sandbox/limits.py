@@ -31,6 +31,11 @@ class LeakyBucket:
             return 0.0
         return (level + amount - self.size) / self.leak
 
+    def widen(self, size: float, leak: float) -> None:
+        """Take another plan's size and leak; the level stays."""
+        self.drain()
+        self.size, self.leak = size, leak
+
     def give_back(self, amount: float) -> None:
         """Take back what was poured in excess of the real cost."""
         self.level = max(0.0, self.level - amount)

@@ -33,6 +33,8 @@ from sandbox.store import Row
 
 MOST_POINTS = 2000
 RESTORED = 100
+#: How many times the basic plan's limits a plan has (Advanced restores 200 points a second, Plus 1000).
+PLANS = {"basic": 1, "advanced": 2, "plus": 10}
 MOST_PER_QUERY = 1000
 _LEAVES = frozenset({"pageInfo", "userErrors", "node", "nodes", "edges", "shop", "amountSpent", "defaultAddress"})
 _SCHEMA = build_schema(SDL)
@@ -47,6 +49,8 @@ class GraphQL:
 
     def run(self, call: Call) -> Response:
         """POST graphql.json: HTTP 200 even for errors, throttling included."""
+        factor = PLANS[self.state.standin.world.settings.shopify_plan]
+        self._bucket.widen(MOST_POINTS * factor, RESTORED * factor)
         try:
             request: Row = call.json
             source, variables = request["query"], request.get("variables") or {}
@@ -88,8 +92,8 @@ class GraphQL:
         return json_response({"errors": [error], "extensions": {"cost": self._cost(requested, None)}})
 
     def _cost(self, requested: int, actual: int | None) -> Row:
-        left = MOST_POINTS - math.ceil(self._bucket.drain())
-        status = {"maximumAvailable": MOST_POINTS, "currentlyAvailable": left, "restoreRate": RESTORED}
+        left = int(self._bucket.size) - math.ceil(self._bucket.drain())
+        status = {"maximumAvailable": self._bucket.size, "currentlyAvailable": left, "restoreRate": self._bucket.leak}
         return {"requestedQueryCost": requested, "actualQueryCost": actual, "throttleStatus": status}
 
 

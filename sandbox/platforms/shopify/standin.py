@@ -25,7 +25,7 @@ _TOO_MANY = "Exceeded 2 calls per second for api client. Reduce request rates to
 
 
 class Shopify(StandIn):
-    """One shop on the basic plan."""
+    """One shop, on the basic plan unless the setting `shopify_plan` says advanced or plus."""
 
     name: ClassVar[str] = "shopify"
     credentials: ClassVar[dict[str, str]] = {
