@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from dlt.destinations.impl.duckdb.duck import DuckDbCopyJob
+from dlt.pipeline.pipeline import Pipeline
 
 from dlt_sources import pull as pulling
 from tests.platforms.fakes import CUSTOMERS, MAIN, Fake, customer
@@ -34,6 +35,14 @@ def main(home: Path, point: str) -> None:
             die()  # rows are in, the package is not closed
 
     DuckDbCopyJob.run = run
+    if point == "after_package":
+        finish = Pipeline.load
+
+        def load_then_die(pipeline: Any, *arguments: Any, **named: Any) -> None:
+            finish(pipeline, *arguments, **named)
+            die()
+
+        Pipeline.load = load_then_die
     pulling.BATCH_ROWS = 10
     platform = Fake(answer=answer, objects=(CUSTOMERS,))
     pulling.pull(platform, [MAIN], warehouse=home / "warehouse.duckdb", working_folder=home / "dlt")

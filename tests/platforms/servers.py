@@ -23,6 +23,8 @@ class Answering:
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: bool = False
     echo: bool = False
+    #: What is said once, one by one, before all this.
+    first: list[Answering] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
 
@@ -34,9 +36,10 @@ def answering() -> Iterator[tuple[str, Answering]]:
     class Handler(_Quiet):
         def answer(self, body: bytes) -> None:
             told.calls.append(f"{self.command} {self.path}")
+            say = told.first.pop(0) if told.first else told
             # With `echo` the error repeats whatever it was sent, as platforms like to do.
             content = b'{"errors":[{"detail":"%s"}],"message":"%s"}' % (_escaped(body), _escaped(self.path.encode()))
-            self.reply(told.status, content if told.echo else told.body, told.headers, cut=told.cut)
+            self.reply(say.status, content if say.echo else say.body, say.headers, cut=say.cut)
 
     with _serving(Handler) as url:
         yield url, told

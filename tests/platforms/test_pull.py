@@ -189,13 +189,16 @@ def test_a_record_without_its_key_is_an_error_that_names_the_key(house: House, r
     assert pulled.contacted_at is None
 
 
-@pytest.mark.parametrize("point", ["extract", "before_load", "after_load"])
-def test_a_pull_killed_at_any_point_loses_nothing_and_brings_no_new_versions_twice(house: House, point: str) -> None:
-    script = Path(__file__).with_name("killed_pull.py")
+def kill(house: House, point: str) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    killed = subprocess.run([sys.executable, script, house.home, point], env=environment, timeout=60, check=False)
+    script = [sys.executable, Path(__file__).with_name("killed_pull.py"), house.home, point]
+    killed = subprocess.run(script, env=environment, timeout=60, check=False)
     assert killed.returncode == -signal.SIGKILL
 
+
+@pytest.mark.parametrize("point", ["extract", "before_load", "after_load", "after_package"])
+def test_a_pull_killed_at_any_point_loses_nothing_and_brings_no_new_versions_twice(house: House, point: str) -> None:
+    kill(house, point)
     platform = serving(customers=[[customer(number) for number in range(page, page + 10)] for page in (0, 10, 20)])
     [pulled] = house.pull(platform, objects=["customers"])
     assert pulled.error is None
@@ -204,6 +207,18 @@ def test_a_pull_killed_at_any_point_loses_nothing_and_brings_no_new_versions_twi
     # What had reached a finished package keeps its cursor; anything else is asked for from the start.
     expected = None if point == "extract" else datetime(2026, 11, 1, 9, 55, tzinfo=UTC)
     assert platform.asked[0][2] == expected
+
+
+def test_what_a_killed_pull_left_behind_does_not_outrun_a_restored_warehouse(house: House) -> None:
+    house.pull(serving(customers=[[customer(1, "2026-10-01T10:00:00Z")]]), objects=["customers"])
+    backup = house.home / "backup.duckdb"
+    shutil.copyfile(house.warehouse, backup)
+    kill(house, "after_package")
+    house.warehouse.with_suffix(".duckdb.wal").unlink(missing_ok=True)
+    shutil.copyfile(backup, house.warehouse)
+    platform = serving(customers=[[customer(2)]])
+    house.pull(platform, objects=["customers"])
+    assert platform.asked[0][2] == datetime(2026, 10, 1, 9, 55, tzinfo=UTC)
 
 
 def test_a_second_pull_of_the_same_records_brings_no_new_versions(house: House) -> None:
@@ -304,3 +319,20 @@ def test_the_overlap_of_an_object_is_its_own(house: House) -> None:
     house.pull(slow)
     assert slow.asked[1][2] == datetime(2026, 10, 29, 10, tzinfo=UTC)
     assert NOTES.overlap == timedelta(minutes=5)
+
+
+def test_a_table_made_before_the_first_pull_is_filled(house: House) -> None:
+    """dbt needs the tables of every platform, so the house creates those that nothing has been pulled into yet."""
+    columns = "account VARCHAR, record_id VARCHAR, updated_at TIMESTAMPTZ, extracted_at TIMESTAMPTZ"
+    with duckdb.connect(str(house.warehouse)) as connection:
+        connection.execute("create schema raw_fake")
+        connection.execute(f"create table raw_fake.customers ({columns}, payload JSON, payload_hash VARCHAR)")
+        connection.execute("create table raw_fake.webhooks (payload JSON, lane VARCHAR)")
+    platform = serving(customers=[[customer(1)]])
+    for _ in range(2):
+        [pulled] = house.pull(platform, objects=["customers"])
+        assert pulled.error is None
+    house.land("webhooks", pa.table({"payload": ["{}"]}))
+    assert house.ids() == [1, 1]
+    assert [since is None for _, _, since in platform.asked] == [True, False]
+    assert house.rows("select payload, lane from raw_fake.webhooks") == [("{}", None)]
