@@ -16,7 +16,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from dlt_sources.errors import AudiencesError, GateClosed
-from orchestration.activation.ledger import LEFT, LedgerRow, Reader, chunks, reading, row_of
+from orchestration.activation.ledger import LEFT, LedgerRow, Reader, one_of, reading, row_of
 from orchestration.activation.state import State, ledger, ledger_keys
 from orchestration.home import Home
 from orchestration.landing.endpoints import Endpoints
@@ -106,13 +106,12 @@ class Gate:
     def _stored(self, rows: Sequence[GateRow], build_id: int) -> Iterator[LedgerRow]:
         """The ledger's rows that name one of the keys, or that block a channel until they are resolved."""
         unknown = or_(ledger.c.absorbed_build.is_(None), ledger.c.absorbed_build > build_id)
-        wanted = sorted({key for row in rows for key in row.key_hashes})
+        wanted = {key for row in rows for key in row.key_hashes}
         joined = select(ledger_keys.c.key_hash, *ledger.columns).join_from(ledger_keys, ledger)
         with reading(self.state.ledger) as connection:
-            for chunk in chunks(wanted):
-                found = connection.execute(joined.where(ledger_keys.c.key_hash.in_(chunk), unknown))
-                for stored in found:
-                    yield row_of(stored, (stored.key_hash,))
+            found = connection.execute(joined.where(one_of(connection, ledger_keys.c.key_hash, wanted), unknown))
+            for stored in found:
+                yield row_of(stored, (stored.key_hash,))
             waiting = connection.execute(select(ledger).where(ledger.c.unresolved, unknown))
             for stored in waiting:
                 yield row_of(stored)

@@ -20,7 +20,7 @@ from dlt_sources.accounts import Account
 from dlt_sources.platform import Identifier
 from orchestration.activation.destinations import Destinations
 from orchestration.activation.keys import keyed_hash, suppression_keys
-from orchestration.activation.ledger import EVERYTHING, LedgerRow, chunks, insert_new, reading
+from orchestration.activation.ledger import EVERYTHING, LedgerRow, insert_new, one_of, reading
 from orchestration.activation.state import State, membership_keys, memberships, outbox, withdrawals
 
 _log = logging.getLogger(__name__)
@@ -66,20 +66,21 @@ class Owing:
             .where(memberships.c.status.in_(_HELD))
         )
         with reading(self.state.deliveries) as connection:
-            for chunk in chunks(sorted(by_key)):
-                for held in connection.execute(joined.where(membership_keys.c.key_hash.in_(chunk))).all():
-                    for row in by_key[held.key_hash]:
-                        if row.covers(channel=held.channel, topic=held.topic, audience=held.audience, brand=held.brand):
-                            yield self._call(
-                                row,
-                                "remove",
-                                held.platform,
-                                held.account,
-                                channel=held.channel,
-                                target=held.target,
-                                record_id=held.record_id,
-                                membership_id=held.membership_id,
-                            )
+            keyed = joined.where(one_of(connection, membership_keys.c.key_hash, by_key))
+            for held in connection.execute(keyed).all():
+                about = {name: getattr(held, name) for name in ("channel", "topic", "audience", "brand")}
+                for row in by_key[held.key_hash]:
+                    if row.covers(**about):
+                        yield self._call(
+                            row,
+                            "remove",
+                            held.platform,
+                            held.account,
+                            channel=held.channel,
+                            target=held.target,
+                            record_id=held.record_id,
+                            membership_id=held.membership_id,
+                        )
 
     def _withdrawals(self, rows: Sequence[LedgerRow]) -> list[dict[str, Any]]:
         candidates: list[tuple[LedgerRow, Account, str, Identifier, str]] = []
@@ -126,9 +127,9 @@ class Owing:
         """When withdrawals of some keys were accepted, by account key, channel and key."""
         found: dict[tuple[str, str, str], datetime] = {}
         with reading(self.state.deliveries) as connection:
-            for chunk in chunks(sorted(key_hashes)):
-                for row in connection.execute(select(withdrawals).where(withdrawals.c.key_hash.in_(chunk))):
-                    found[f"{row.platform}:{row.account}", row.channel, row.key_hash] = row.accepted_at
+            known = select(withdrawals).where(one_of(connection, withdrawals.c.key_hash, key_hashes))
+            for row in connection.execute(known):
+                found[f"{row.platform}:{row.account}", row.channel, row.key_hash] = row.accepted_at
         return found
 
     @staticmethod

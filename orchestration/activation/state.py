@@ -80,7 +80,7 @@ ledger = Table(
     Column("audience", String(80), nullable=False, default="*"),
     Column("occurred_at", Utc, nullable=False),
     Column("recorded_at", Utc, nullable=False),
-    Column("unresolved", Boolean, nullable=False, default=False),
+    Column("unresolved", Boolean, nullable=False, default=False, index=True),
     Column("absorbed_build", Integer, index=True),
 )
 ledger_keys = Table(

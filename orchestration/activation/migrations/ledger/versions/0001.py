@@ -39,6 +39,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_ledger_absorbed_build"), "ledger", ["absorbed_build"], unique=False)
     op.create_index(op.f("ix_ledger_landing_id"), "ledger", ["landing_id"], unique=False)
+    op.create_index(op.f("ix_ledger_unresolved"), "ledger", ["unresolved"], unique=False)
     op.create_table(
         "ledger_keys",
         sa.Column("key_hash", sa.String(length=64), nullable=False),
