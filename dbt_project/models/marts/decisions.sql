@@ -41,12 +41,16 @@ considered as (
         keys.identifier,
         questions.question_id,
         list_concat(
-            list_concat(coalesce(person_blocks.reason_codes, []), coalesce(blocks.reason_codes, [])),
+            list_concat(
+                coalesce(person_blocks.reason_codes, []), coalesce(blocks.reason_codes, [])
+            ),
             list_concat(
                 case
                     when consent.state = 'granted' then []
                     -- What the person must be told needs no grant, only the absence of a stop.
-                    when questions.purpose = 'transactional' and consent.state is distinct from 'withdrawn'
+                    when
+                        questions.purpose = 'transactional'
+                        and consent.state is distinct from 'withdrawn'
                         then []
                     else [coalesce(nullif(consent.state, 'unknown'), 'no_grant')]
                 end,

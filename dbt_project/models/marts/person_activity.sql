@@ -21,13 +21,15 @@ activity as (
         events.category as product_category,
         events.currency,
         {%- for days in windows %}
-        count(*) filter (where events.occurred_at >= clock.as_of - to_hours(24 * {{ days }}))
-            as count_{{ days }}d,
+        count(*) filter (
+            where events.occurred_at >= clock.as_of - to_hours(24 * {{ days }})
+        ) as count_{{ days }}d,
         {%- endfor %}
         count(*) as count_ever,
         {%- for days in windows %}
-        sum(events.amount) filter (where events.occurred_at >= clock.as_of - to_hours(24 * {{ days }}))
-            as amount_{{ days }}d,
+        sum(events.amount) filter (
+            where events.occurred_at >= clock.as_of - to_hours(24 * {{ days }})
+        ) as amount_{{ days }}d,
         {%- endfor %}
         sum(events.amount) as amount_ever,
         {%- for days in windows %}

@@ -104,7 +104,9 @@ summed as (
         judged.channel,
         bool_or(judged.kind = 'dob' and judged.today < judged.of_age_on) as too_young,
         bool_or(failed.age_evidence_id is not null) as contradicted,
-        coalesce(bool_or(judged.strong_enough and judged.today >= judged.of_age_on), false) as proven,
+        coalesce(
+            bool_or(judged.strong_enough and judged.today >= judged.of_age_on), false
+        ) as proven,
         bool_or(judged.kind in ('dob', 'over')) as has_evidence,
         list(judged.age_evidence_id order by judged.age_evidence_id) as age_evidence_ids,
         max(judged.of_age_on::timestamp at time zone judged.time_zone) filter (

@@ -94,15 +94,18 @@ weighed as (
         sender,
         identifier_type,
         identifier,
-        arg_max(consent_event_id, (effective_hi, consent_event_id))
-            filter (where state = 'withdrawn') as withdrawn_id,
+        arg_max(consent_event_id, (effective_hi, consent_event_id)) filter (
+            where state = 'withdrawn'
+        ) as withdrawn_id,
         arg_max(
             consent_event_id, (coalesce(effective_lo, '-infinity'::timestamptz), consent_event_id)
         ) filter (where state = 'granted') as granted_id,
-        arg_max(consent_event_id, (effective_hi, consent_event_id))
-            filter (where state not in ('granted', 'withdrawn')) as other_id,
-        arg_max(state, (effective_hi, consent_event_id))
-            filter (where state in ('pending', 'not_granted')) as asked_state,
+        arg_max(consent_event_id, (effective_hi, consent_event_id)) filter (
+            where state not in ('granted', 'withdrawn')
+        ) as other_id,
+        arg_max(state, (effective_hi, consent_event_id)) filter (
+            where state in ('pending', 'not_granted')
+        ) as asked_state,
         max(effective_hi) filter (where state = 'withdrawn') as withdrawn_at,
         max(effective_lo) filter (where state = 'granted') as granted_at
     from heard

@@ -15,5 +15,7 @@ with rows_of_rules as (
     {%- endfor %}
 )
 
-select 'plain-{{ number }}:' || left(sha256(string_agg(rule, chr(10) order by rule)), 12) as rule_version
+select
+    'plain-{{ number }}:'
+    || left(sha256(string_agg(rule, chr(10) order by rule)), 12) as rule_version
 from rows_of_rules

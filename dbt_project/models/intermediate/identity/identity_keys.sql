@@ -13,8 +13,8 @@ keys as (
         account,
         record_id,
         unnest([
-            {'key_type': 'email', 'target_key': email_key},
-            {'key_type': 'phone', 'target_key': phone_key}
+            struct_pack(key_type := 'email', target_key := email_key),
+            struct_pack(key_type := 'phone', target_key := phone_key)
         ], recursive := true)
     from records
 ),

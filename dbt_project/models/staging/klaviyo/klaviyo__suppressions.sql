@@ -32,9 +32,9 @@ shown_entries as (
 
 shown as (
     select
-        'klaviyo:' || entries.account || ':suppression:' || entries.record_id || ':' || md5(concat_ws(
-            '|', entries.identifier, entries.reason, entries.stated_at
-        )) as suppression_id,
+        'klaviyo:' || entries.account || ':suppression:' || entries.record_id || ':'
+        || md5(concat_ws('|', entries.identifier, entries.reason, entries.stated_at))
+            as suppression_id,
         entries.account,
         entries.record_id,
         -- A reason nobody has seen before blocks until somebody has looked at it.
@@ -42,7 +42,9 @@ shown as (
         'email' as identifier_type,
         entries.identifier,
         'klaviyo suppression' as source,
-        least(coalesce(entries.stated_at, entries.recorded_at), entries.recorded_at) as effective_at,
+        least(
+            coalesce(entries.stated_at, entries.recorded_at), entries.recorded_at
+        ) as effective_at,
         entries.recorded_at
     from shown_entries as entries
     left join {{ ref('platform_values') }} as vocabulary

@@ -6,10 +6,10 @@ acts as (
     select
         *,
         unnest([
-            {'event_name': 'order_placed', 'occurred_at': processed_at},
-            {'event_name': 'order_paid', 'occurred_at': paid_at},
-            {'event_name': 'order_refunded', 'occurred_at': refunded_at},
-            {'event_name': 'order_cancelled', 'occurred_at': cancelled_at}
+            struct_pack(event_name := 'order_placed', occurred_at := processed_at),
+            struct_pack(event_name := 'order_paid', occurred_at := paid_at),
+            struct_pack(event_name := 'order_refunded', occurred_at := refunded_at),
+            struct_pack(event_name := 'order_cancelled', occurred_at := cancelled_at)
         ], recursive := true)
     from orders
 ),

@@ -42,8 +42,8 @@ redacted as (
         select
             *,
             unnest([
-                {'type': 'email', 'identifier': {{ email_key('email') }}},
-                {'type': 'phone', 'identifier': {{ phone_key('phone') }}}
+                struct_pack(type := 'email', identifier := {{ email_key('email') }}),
+                struct_pack(type := 'phone', identifier := {{ phone_key('phone') }})
             ]) as key
         from redactions
     )

@@ -37,8 +37,8 @@ delivered as (
 -- The log and the webhooks show the same message under the same sid.
 texts as (
     select
-        account,
-        record_id as message_sid,
+        coalesce(logged.account, delivered.account) as account,
+        coalesce(logged.record_id, delivered.record_id) as message_sid,
         coalesce(logged.direction = 'inbound', delivered.inbound) as inbound,
         coalesce(logged.messaging_service_sid, delivered.messaging_service_sid)
             as messaging_service_sid,
@@ -51,8 +51,10 @@ texts as (
         coalesce(logged.sent_at, logged.created_at, delivered.first_seen_at) as occurred_at,
         least(first_logged.first_seen_at, delivered.first_seen_at) as first_seen_at
     from logged
-    left join first_logged using (account, record_id)
-    full join delivered using (account, record_id)
+    left join first_logged
+        on logged.account = first_logged.account and logged.record_id = first_logged.record_id
+    full join delivered
+        on logged.account = delivered.account and logged.record_id = delivered.record_id
 ),
 
 worded as (
@@ -70,7 +72,8 @@ worded as (
         case
             when inbound
                 then regexp_replace(
-                    replace(replace(lower(strip_accents(body)), '''', ''), '’', ''), '[^a-z0-9]+', ' ', 'g'
+                    regexp_replace(lower(strip_accents(body)), '[''’`]', '', 'g'),
+                    '[^a-z0-9]+', ' ', 'g'
                 )
         end as wording,
         case when starts_with(own_address, 'whatsapp:') then 'whatsapp' else 'sms' end as channel
