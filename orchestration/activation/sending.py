@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 import traceback
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 #: A queue whose calls get no answer pauses no longer than this before it asks again.
 _LONGEST_PAUSE = 30.0
+#: A call that has failed this often (after about twelve seconds, then once a minute and less) is an alarm in the log.
+_ALARM_AFTER = 4
 #: Calls picked up at once, and records in one look-up.
 _PICKED, _LOOK_UPS = 1000, 50
 
@@ -42,8 +44,8 @@ class Sender:
         self.owing = owing
         self.outbox = Outbox(owing.state)
         self.woken = woken or threading.Event()
-        self._threads = ThreadPoolExecutor(128, thread_name_prefix="remove")
-        self._running: dict[tuple[str, str], Future[None]] = {}
+        # Daemons: a destination that hangs must not keep the process from ending.
+        self._running: dict[tuple[str, str], threading.Thread] = {}
         self._paused: dict[tuple[str, str], datetime] = {}
         self._failures: dict[tuple[str, str], int] = defaultdict(int)
         self._opened: dict[tuple[str, str], Destination] = {}
@@ -58,13 +60,15 @@ class Sender:
         """Start a thread for every queue with due calls that has none and is not pausing; returns at once."""
         now = datetime.now(UTC)
         for queue in self.outbox.queues(now):
-            running = self._running.get(queue)
-            if (running is None or running.done()) and self._paused.get(queue, now) <= now:
-                self._running[queue] = self._threads.submit(self._guarded, queue)
+            if queue not in self._running and self._paused.get(queue, now) <= now:
+                name = " ".join(queue)
+                thread = threading.Thread(target=self._guarded, args=(queue,), name=f"call {name}", daemon=True)
+                self._running[queue] = thread
+                thread.start()
 
     def idle(self) -> bool:
         """True when no call is under way."""
-        return all(future.done() for future in self._running.values())
+        return not self._running
 
     def wait_seconds(self, most: float) -> float:
         """How long until some queue has something to do, if that is sooner than `most` seconds."""
@@ -76,8 +80,9 @@ class Sender:
     def close(self, seconds: float = 5.0) -> None:
         """Start nothing more and wait for calls under way; what they do not finish is owed still."""
         self._stopping = True
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        wait(self._running.values(), timeout=seconds)
+        end = time.monotonic() + seconds
+        for thread in list(self._running.values()):
+            thread.join(max(0.0, end - time.monotonic()))
 
     def _guarded(self, queue: tuple[str, str]) -> None:
         try:
@@ -86,6 +91,7 @@ class Sender:
             _log.error("Calls to %s (%s) stopped and are tried again: %s", *queue, _place_of(error))
             self._pause(queue, _LONGEST_PAUSE)
         finally:
+            del self._running[queue]
             self.woken.set()
 
     def _drain(self, queue: tuple[str, str]) -> None:
@@ -140,6 +146,8 @@ class Sender:
         if isinstance(error, RetryLater):
             self._failures[queue] += 1
             pause = error.retry_after or min(_LONGEST_PAUSE, BACKOFF[min(self._failures[queue], len(BACKOFF)) - 1])
+            if any(row.attempts >= _ALARM_AFTER for row in rows):
+                _log.error("Calls to %s (%s) do not get through, and are tried on: %s", *queue, error)
             self.outbox.later(rows, str(error), at_least=error.retry_after or 0.0, counts=not error.throttled)
             self._pause(queue, pause)
         elif isinstance(error, SetAside) and len(rows) > 1:

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from watchfiles import watch
 
 from dlt_sources.errors import AudiencesError
@@ -132,8 +132,7 @@ class Worker:
                 try:
                     total.add(self.settle_once())
                     pause = self._deliver(sender)
-                except (OSError, SQLAlchemyError, AudiencesError) as error:
-                    # The files stay where they are, and the gate sees them there.
+                except Exception as error:  # the files stay where they are, and the gate sees them there
                     _log.error("The %s lane waits: %s", self.lane, _plain(error))
                     pause = _IDLE_SECONDS
                 self.woken.wait(min(pause, left))
@@ -151,23 +150,18 @@ class Worker:
 
     def _settle(self, paths: list[Path], done: Settled) -> None:
         """Ledger first, then the outbox, then the move; a few hundred rows at a time."""
-        batch: list[Path] = []
-        rows: list[LedgerRow] = []
-        requests = 0
+        batch: dict[Path, list[LedgerRow]] = {}
         for path in paths:
             self._claims.renew()
             try:
-                forbidden, count = self._read(path)
+                batch[path], count = self._read(path)
             except FileNotFoundError:  # our lease had ended and somebody else has settled it
                 continue
-            batch.append(path)
-            rows += forbidden
-            requests += count
-            if len(rows) >= _ROWS:
-                self._commit(batch, rows, done)
-                batch, rows = [], []
-        self._commit(batch, rows, done)
-        done.requests += requests
+            done.requests += count
+            if sum(map(len, batch.values())) >= _ROWS:
+                self._commit(batch, done)
+                batch = {}
+        self._commit(batch, done)
 
     def _read(self, path: Path) -> tuple[list[LedgerRow], int]:
         """A file's ledger rows. What can be read of it counts at once, also when not all of it can."""
@@ -189,10 +183,20 @@ class Worker:
             self._stick(path, problem)
         return rows, count
 
-    def _commit(self, batch: list[Path], rows: list[LedgerRow], done: Settled) -> None:
-        mine = ledger.record(self.state, rows)
+    def _commit(self, batch: dict[Path, list[LedgerRow]], done: Settled) -> None:
+        try:
+            mine = ledger.record(self.state, [row for rows in batch.values() for row in rows])
+            done.calls += self.owing.owe(mine)
+        except DBAPIError as error:
+            if isinstance(error, OperationalError):  # the store itself is in trouble
+                raise
+            for path, rows in batch.items():  # a value that the store does not take: find its file
+                if len(batch) > 1:
+                    self._commit({path: rows}, done)
+                else:
+                    self._stick(path, error)
+            return
         done.rows += len(mine)
-        done.calls += self.owing.owe(mine)
         for path in batch:
             if path.name not in self._stuck and self.landing.move(path, self.lane, "settled"):
                 done.files += 1

@@ -1,11 +1,14 @@
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import DataError
 
 from dlt_sources.platform import Identifier
 from orchestration.activation.keys import keyed_hash
@@ -261,3 +264,37 @@ def test_a_worker_outlives_a_ledger_that_cannot_be_written(
         assert members(state) == {jane: "accepted"}
         monkeypatch.undo()
         wait_until(lambda: members(state) == {jane: "removed"})
+
+
+def test_a_value_the_store_refuses_holds_up_its_own_file_alone(
+    home: Home, state: State, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from orchestration.activation import ledger
+
+    real = ledger.record
+
+    def record(store: State, rows: Sequence[ledger.LedgerRow]) -> list[ledger.LedgerRow]:
+        if any("odd@b.c" in {one.value for one in row.identifiers} for row in rows):
+            raise DataError("insert", {}, ValueError("too long"))
+        return real(store, rows)
+
+    monkeypatch.setattr(ledger, "record", record)
+    for number, email in enumerate(["a@b.c", "odd@b.c", "c@b.c"]):
+        land(home, klaviyo_unsubscribe(email, str(number)))
+    done = once(home, state, calls)
+    assert (done.files, done.rows, done.stuck) == (2, 2, 1)
+
+
+def test_a_hanging_destination_does_not_keep_the_worker_from_ending(home: Home, state: State) -> None:
+    script = (
+        "import sys, threading; from pathlib import Path; from orchestration.activation.state import State;"
+        "from orchestration.home import Home; from tests.activation.places import Calls, worker;"
+        "home = Home(Path(sys.argv[1])); calls = Calls();"
+        "calls.trouble['shopify:main', 'suppress'] = lambda _what: threading.Event().wait(120);"
+        "worker(home, State(home.state), calls).run(threading.Event(), 1.0)"
+    )
+    land(home, klaviyo_unsubscribe("jane@b.c", "1"))
+    started = time.monotonic()
+    subprocess.run([sys.executable, "-c", script, str(home.folder)], check=True, timeout=60, cwd=Path.cwd())
+    assert time.monotonic() - started < 20
+    assert owed(state) == ["due"]

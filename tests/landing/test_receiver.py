@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from orchestration.home import Home
+from orchestration.landing import commit, receiver
 from orchestration.landing.files import Landed, Landing, read
 from orchestration.landing.receiver import MOST_BODY_BYTES, app
 from tests.landing.senders import (
+    PUBLIC,
     Request,
     klaviyo,
     klaviyo_unsubscribe,
@@ -181,6 +183,40 @@ def test_a_body_of_the_largest_size_is_taken(home: Home, port: int) -> None:
 @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"customer_id":', b"\xff\xfe"])
 def test_a_signed_body_that_is_not_the_platforms_is_400(home: Home, port: int, body: bytes) -> None:
     assert send(port, shopify("orders/create", "1", body))[0] == 400
+
+
+def test_a_body_that_does_not_arrive_is_408(home: Home, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiver, "BODY_SECONDS", 0.2)
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(b"POST /webhooks/klaviyo/main HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        assert connection.recv(64).startswith(b"HTTP/1.1 408")
+    assert [line["reason"] for line in refused(home)] == ["body_too_slow"]
+
+
+def test_more_than_the_memory_for_bodies_is_asked_to_come_back(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiver, "MOST_READING_BYTES", 100)
+    status, headers, _ = send(port, klaviyo_unsubscribe("a@example.com", "1"))
+    assert (status, headers["retry-after"]) == (503, "5")
+    monkeypatch.undo()
+    assert send(port, klaviyo_unsubscribe("a@example.com", "1"))[0] == 200
+
+
+def test_more_than_the_disk_keeps_up_with_is_asked_to_come_back(
+    home: Home, port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(commit, "MOST_WAITING_BYTES", 100)
+    assert send(port, klaviyo_unsubscribe("a@example.com", "1"))[0] == 503
+    assert landed(home, "speed") == []
+
+
+def test_without_a_public_address_the_one_that_was_called_is_signed(tmp_path: Path) -> None:
+    home = make_home(tmp_path)
+    config = home.folder / ".dlt" / "config.toml"
+    config.write_text(config.read_text().replace(f'public_url = "{PUBLIC}"', ""))
+    with serving(app(home)) as port:
+        address = f"http://127.0.0.1:{port}"
+        assert send(port, twilio("STOP", "+14155550123", "SM1", address))[0] == 200
+        assert send(port, twilio("STOP", "+14155550123", "SM1"))[0] == 403
 
 
 def test_a_parser_that_breaks_is_not_acknowledged(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
