@@ -14,6 +14,7 @@ from dagster import (
     AssetsDefinition,
     AssetSpec,
     MaterializeResult,
+    MetadataValue,
     multi_asset,
 )
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
@@ -51,6 +52,12 @@ class Translator(DagsterDbtTranslator):
         if dbt_resource_props["resource_type"] == "source":
             return RAW
         return self._folders(dbt_resource_props)[0]
+
+    def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Add where dbt's own documentation of the node is, once `audiences docs` has written it."""
+        page = Home.current().published / "dbt_docs" / "index.html"
+        anchor = f"#!/{dbt_resource_props['resource_type']}/{dbt_resource_props['unique_id']}"
+        return {**super().get_metadata(dbt_resource_props), "dbt docs": MetadataValue.path(f"{page}{anchor}")}
 
     def _folders(self, properties: Mapping[str, Any]) -> list[str]:
         folders = [part for part in properties["fqn"][1:-1] if part != properties["name"]]

@@ -20,7 +20,8 @@ from orchestration.activation.owing import ECHO
 from orchestration.activation.state import State
 from orchestration.warehouse import Build
 
-_ORDER = "CASE op WHEN 'remove' THEN 0 WHEN 'suppress' THEN 1 ELSE 2 END, channel, target, record_id, row_id"
+#: Removals first. Inside a target by row id, so that booking writes neighbouring keys; withdrawals by identifier.
+_ORDER = "CASE op WHEN 'remove' THEN 0 WHEN 'suppress' THEN 1 ELSE 2 END, channel, target, identifier, row_id"
 
 
 def removals(connection: duckdb.DuckDBPyConnection, build: Build, platform: str, account: str) -> None:
