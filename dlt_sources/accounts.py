@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,7 @@ def load(platforms: Sequence[Platform], folder: Path | None = None) -> list[Acco
     A platform without a section is "not configured" and simply absent. All missing keys of all accounts are named in
     one ConfigurationError.
     """
-    sections = _sections(folder or home())
+    sections = _sections(folder or home(), {platform.name for platform in platforms})
     accounts, missing = [], []
     for platform in platforms:
         for name, values in sorted(sections.get(platform.name, {}).items()):
@@ -87,8 +87,8 @@ def _account(platform: str, name: str, values: Mapping[str, Any]) -> Account:
     )
 
 
-def _sections(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
-    """Merge config, secrets and environment into platform → account → values."""
+def _sections(folder: Path, known: Collection[str]) -> dict[str, dict[str, dict[str, Any]]]:
+    """Merge config, secrets and environment into platform → account → values, for the platforms that are known."""
     merged: dict[str, dict[str, dict[str, Any]]] = {}
     for file in ("config.toml", "secrets.toml"):
         path = folder / ".dlt" / file
@@ -98,16 +98,24 @@ def _sections(folder: Path) -> dict[str, dict[str, dict[str, Any]]]:
             content = tomllib.loads(path.read_text())
         except tomllib.TOMLDecodeError as error:
             raise ConfigurationError(f"{path.name} is not valid TOML: {error}.") from None
-        for platform, accounts in content.get("sources", {}).items():
-            for name, values in accounts.items():
-                if isinstance(values, dict):
-                    merged.setdefault(platform, {}).setdefault(name, {}).update(values)
+        for platform, accounts in _tables(path.name, "<platform>", content.get("sources", {})):
+            for name, values in _tables(path.name, platform, accounts) if platform in known else ():
+                merged.setdefault(platform, {}).setdefault(name, {}).update(values)
     for variable, value in os.environ.items():
         parts = variable.removeprefix(_PREFIX).lower().split("__")
         if variable.startswith(_PREFIX) and len(parts) == 3:
             platform, name, key = parts
             merged.setdefault(platform, {}).setdefault(name, {})[key] = value
     return merged
+
+
+def _tables(file: str, platform: str, found: Any) -> Iterable[tuple[str, Any]]:
+    """The sections below one of `[sources.<platform>.<account>]`; ConfigurationError where a value stands instead."""
+    if not isinstance(found, dict) or not (
+        platform == "<platform>" or all(isinstance(v, dict) for v in found.values())
+    ):
+        raise ConfigurationError(f"{file}: write keys under a section [sources.{platform}.<account>].")
+    return found.items()
 
 
 def _missing(platform: str, account: str, keys: Sequence[str]) -> str:
