@@ -100,7 +100,7 @@ def _sections(folder: Path, known: Collection[str]) -> dict[str, dict[str, dict[
             raise ConfigurationError(f"{path.name} is not valid TOML: {error}.") from None
         for platform, accounts in _tables(path.name, "<platform>", content.get("sources", {})):
             for name, values in _tables(path.name, platform, accounts) if platform in known else ():
-                merged.setdefault(platform, {}).setdefault(name, {}).update(values)
+                merged.setdefault(platform, {}).setdefault(name, {}).update(_tables(path.name, platform, values))
     for variable, value in os.environ.items():
         parts = variable.removeprefix(_PREFIX).lower().split("__")
         if variable.startswith(_PREFIX) and len(parts) == 3:
@@ -110,7 +110,7 @@ def _sections(folder: Path, known: Collection[str]) -> dict[str, dict[str, dict[
 
 
 def _tables(file: str, platform: str, found: Any) -> Iterable[tuple[str, Any]]:
-    """The sections below one of `[sources.<platform>.<account>]`; ConfigurationError where a value stands instead."""
+    """What stands in a section on the way to an account; ConfigurationError where a value stands in its place."""
     if not isinstance(found, dict) or not (
         platform == "<platform>" or all(isinstance(v, dict) for v in found.values())
     ):
