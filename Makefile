@@ -42,6 +42,8 @@ fix: $(READY)  ## Mend what the linters can mend
 
 generate: $(READY)  ## Write what is generated from the registry and the twins
 	@$(BIN)/python dbt_project/generate_platforms.py
+	@$(BIN)/python -m dlt_sources.example
+	@$(BIN)/python -m orchestration.matrix
 
 docs: $(READY)  ## Build the dbt docs into data/published/dbt_docs
 	@$(BIN)/audiences docs

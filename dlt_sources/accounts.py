@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,9 +98,9 @@ def _sections(folder: Path, known: Collection[str]) -> dict[str, dict[str, dict[
             content = tomllib.loads(path.read_text())
         except tomllib.TOMLDecodeError as error:
             raise ConfigurationError(f"{path.name} is not valid TOML: {error}.") from None
-        for platform, accounts in _tables(path.name, "<platform>", content.get("sources", {})):
-            for name, values in _tables(path.name, platform, accounts) if platform in known else ():
-                merged.setdefault(platform, {}).setdefault(name, {}).update(_tables(path.name, platform, values))
+        for platform, accounts in _section(path.name, "<platform>", content.get("sources", {})).items():
+            for name, values in _section(path.name, platform, accounts).items() if platform in known else ():
+                merged.setdefault(platform, {}).setdefault(name, {}).update(_section(path.name, platform, values))
     for variable, value in os.environ.items():
         parts = variable.removeprefix(_PREFIX).lower().split("__")
         if variable.startswith(_PREFIX) and len(parts) == 3:
@@ -109,13 +109,13 @@ def _sections(folder: Path, known: Collection[str]) -> dict[str, dict[str, dict[
     return merged
 
 
-def _tables(file: str, platform: str, found: Any) -> Iterable[tuple[str, Any]]:
+def _section(file: str, platform: str, found: Any) -> dict[str, Any]:
     """What stands in a section on the way to an account; ConfigurationError where a value stands in its place."""
     if not isinstance(found, dict) or not (
         platform == "<platform>" or all(isinstance(v, dict) for v in found.values())
     ):
         raise ConfigurationError(f"{file}: write keys under a section [sources.{platform}.<account>].")
-    return found.items()
+    return found
 
 
 def _missing(platform: str, account: str, keys: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--receiver", help="address that webhooks are sent to, without /webhooks/...")
     parser.add_argument("--public-url", help="address that webhooks are signed for, when it differs from --receiver")
     parser.add_argument("--job-seconds", type=float, default=0.3, help="how long asynchronous jobs take")
-    parser.add_argument("--shopify-plan", choices=["basic", "advanced", "plus"], default="basic", help="sets its limits")
+    parser.add_argument("--shopify-plan", choices=["basic", "advanced", "plus"], default="basic", help="whose limits")
     parser.add_argument("--unlimited", action="store_true", help="switch rate limits off")
     parser.add_argument("--fresh", action="store_true", help="forget what the home holds and start again")
     given = parser.parse_args()

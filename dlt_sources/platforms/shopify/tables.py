@@ -38,7 +38,7 @@ TOPICS = (
     _topic("orders/paid", "order_paid", "segmentation"),
     _topic("orders/updated", "other", "segmentation", "says that something changed, not what"),
     _topic("orders/cancelled", "order_cancelled", "segmentation"),
-    _topic("refunds/create", "order_refunded", "segmentation"),
+    _topic("refunds/create", "other", "segmentation", "names no person; the order itself shows its refund"),
     _topic("customers/create", "customer_created", "segmentation"),
     _topic("customers/update", "customer_updated", "segmentation"),
     _topic("customers/enable", "customer_updated", "care", "an account state, not consent"),
