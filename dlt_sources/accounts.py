@@ -111,9 +111,7 @@ def _sections(folder: Path, known: Collection[str]) -> dict[str, dict[str, dict[
 
 def _section(file: str, platform: str, found: Any) -> dict[str, Any]:
     """What stands in a section on the way to an account; ConfigurationError where a value stands in its place."""
-    if not isinstance(found, dict) or not (
-        platform == "<platform>" or all(isinstance(v, dict) for v in found.values())
-    ):
+    if not isinstance(found, dict):
         raise ConfigurationError(f"{file}: write keys under a section [sources.{platform}.<account>].")
     return found
 
