@@ -22,6 +22,12 @@ from orchestration.resources import WAREHOUSE, House
 from orchestration.stations import Station
 
 GROUP = "raw"
+_ANSWERED, _CROSS = "source_answered", "may_cross_into_staging"
+_CHECKS = {
+    _ANSWERED: "Every configured account answered this pull.",
+    _CROSS: "Great Expectations over what has just been landed.",
+}
+_LISTENING = [platform for platform in registry.all_platforms() if platform.has("webhook")]
 
 
 def raw_key(platform: str, object: str) -> AssetKey:
@@ -36,12 +42,7 @@ def pull_assets(platform: Platform) -> AssetsDefinition:
     """
     specs = [_object_spec(platform, obj) for obj in platform.objects]
     checks = [
-        AssetCheckSpec(name, asset=spec.key, description=text)
-        for spec in specs
-        for name, text in (
-            ("source_answered", "Every configured account answered this pull."),
-            ("may_cross_into_staging", "Great Expectations over what this pull brought."),
-        )
+        AssetCheckSpec(name, asset=spec.key, description=text) for spec in specs for name, text in _CHECKS.items()
     ]
 
     @multi_asset(name=f"pull_{platform.name}", specs=specs, check_specs=checks, pool=WAREHOUSE)
@@ -73,13 +74,13 @@ def pull_assets(platform: Platform) -> AssetsDefinition:
                 },
                 check_results=[
                     AssetCheckResult(
-                        check_name="source_answered",
+                        check_name=_ANSWERED,
                         asset_key=raw_key(platform.name, obj.name),
                         passed=not errors,
                         severity=AssetCheckSeverity.ERROR,
                         metadata={"errors": "\n".join(errors)},
                     ),
-                    verdict.as_check("may_cross_into_staging", raw_key(platform.name, obj.name)),
+                    verdict.as_check(_CROSS, raw_key(platform.name, obj.name)),
                 ],
             )
         stations.report(
@@ -106,29 +107,35 @@ def pull_assets(platform: Platform) -> AssetsDefinition:
             kinds={"dlt", "duckdb"},
             description=f"Webhook requests that {platform.title} sent to the receiver, as received.",
         )
-        for platform in registry.all_platforms()
-        if platform.has("webhook")
+        for platform in _LISTENING
+    ],
+    check_specs=[
+        AssetCheckSpec(_CROSS, asset=raw_key(platform.name, "webhooks"), description=_CHECKS[_CROSS])
+        for platform in _LISTENING
     ],
     pool=WAREHOUSE,
 )
-def load_landing(context: AssetExecutionContext, house: House) -> Iterator[MaterializeResult[None]]:
+def load_landing(context: AssetExecutionContext, house: House) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Load every settled landing file into the raw tables and move it on."""
     from orchestration.landing.loading import load
+    from orchestration.quality import check_webhooks
 
     home, started = house.home, time.monotonic()
     with warehouse.opened(home) as connection:
         warehouse.ensure_raw(connection, registry.all_platforms(), registry.configured())
     loaded = load(home)
-    for platform in registry.all_platforms():
-        if platform.has("webhook"):
-            yield MaterializeResult(
-                asset_key=raw_key(platform.name, "webhooks"), metadata={"rows": loaded.get(platform.name, 0)}
-            )
+    with warehouse.opened(home) as connection:
+        verdicts = check_webhooks(connection, house.state, [one for one in _LISTENING if loaded.get(one.name)])
+    for platform in _LISTENING:
+        key = raw_key(platform.name, "webhooks")
+        yield MaterializeResult(
+            asset_key=key,
+            metadata={"rows": loaded.get(platform.name, 0)},
+            check_results=[verdicts[platform.name].as_check(_CROSS, key)],
+        )
     rows = sum(loaded.values())
-    stations.report(
-        home,
-        Station(name="load webhooks", rows_in=rows, quarantined=0, rows_out=rows, seconds=time.monotonic() - started),
-    )
+    seconds = time.monotonic() - started
+    stations.report(home, Station(name="load webhooks", rows_in=rows, quarantined=0, rows_out=rows, seconds=seconds))
 
 
 def assets() -> list[AssetsDefinition]:

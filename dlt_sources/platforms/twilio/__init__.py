@@ -19,7 +19,8 @@ PLATFORM = Platform(
             key="sid",
             updated="date_updated",
             overlap=timedelta(days=3),
-            required=("sid", "from", "to", "direction", "status", "date_created"),
+            # A text that waits for its sender has no `from` yet.
+            required=("sid", "to", "direction", "status", "date_created"),
             states_consent=True,
         ),
     ),
