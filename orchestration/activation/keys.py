@@ -16,7 +16,7 @@ from pathlib import Path
 from dlt_sources.errors import ConfigurationError
 from dlt_sources.platform import Identifier
 
-_BLOCK = 64
+_BLOCK, _KEY_BYTES = 64, 32
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 _PHONE_NOISE = re.compile(r"[\s().-]")
@@ -25,14 +25,21 @@ _PHONE_NOISE = re.compile(r"[\s().-]")
 def load_key(state: Path) -> bytes:
     """Read this installation's key from `state/key`, making it on first use (mode 0600).
 
-    Raises ConfigurationError when a state exists whose key is gone: a new key would forget every suppression.
+    Raises ConfigurationError when a state exists whose key is gone or damaged: another key would forget every
+    suppression.
     """
     path = state / "key"
     if not path.exists():
         if (state / "ledger.db").exists():
             raise ConfigurationError(f"{path.name} is missing beside the ledger: restore it from your backup.")
         _create(path)
-    return bytes.fromhex(path.read_text().strip())
+    try:
+        key = bytes.fromhex(path.read_text().strip())
+    except ValueError:
+        key = b""
+    if len(key) != _KEY_BYTES:
+        raise ConfigurationError(f"{path.name} does not hold {_KEY_BYTES} bytes: restore it from your backup.")
+    return key
 
 
 def _create(path: Path) -> None:
@@ -41,7 +48,7 @@ def _create(path: Path) -> None:
     draft = path.with_name(f"key.{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_hex(32))
+        file.write(secrets.token_hex(_KEY_BYTES))
         file.flush()
         os.fsync(file.fileno())
     try:

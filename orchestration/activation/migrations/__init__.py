@@ -8,14 +8,21 @@ from pathlib import Path
 from filelock import FileLock
 from sqlalchemy import Engine, inspect, text
 
+from dlt_sources.errors import ConfigurationError
+
 _HERE = Path(__file__).resolve().parent
 
 
 def upgrade(store: str, engine: Engine, folder: Path) -> None:
-    """Bring `store` (ledger or deliveries) to the newest revision; processes starting together wait for one another."""
-    head = _head(store)
-    if _revision(engine) == head:
+    """Bring `store` (ledger or deliveries) to the newest revision; processes starting together wait for one another.
+
+    Raises ConfigurationError when a later version of this program has been there: its tables may say what we cannot read.
+    """
+    head, found = _head(store), _revision(engine)
+    if found == head:
         return
+    if found is not None and found > head:
+        raise ConfigurationError(f"The {store} has revision {found}, this version knows {head}: install the newer one.")
     from alembic import command
     from alembic.config import Config
 

@@ -1,0 +1,134 @@
+"""`audiences demo` as a newcomer runs it, twice: everybody is where they belong, and the second run pushes nothing new."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.shop import PATIENCE, command, environment
+
+AUDIENCES = {"recent_buyers", "lapsed_customers", "high_spenders", "vape_buyers_of_age", "webinar_follow_up"}
+
+
+@dataclass(frozen=True)
+class Demo:
+    """One run of the demo: exit code, its JSON, what it said besides."""
+
+    code: int
+    told: dict[str, Any]
+    noise: str
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("newcomer")
+
+
+@pytest.fixture(scope="module")
+def first(folder: Path) -> Demo:
+    return demo(folder)
+
+
+@pytest.fixture(scope="module")
+def second(folder: Path, first: Demo) -> Demo:
+    return demo(folder)
+
+
+def demo(folder: Path) -> Demo:
+    """Run the demo in a working folder."""
+    process = subprocess.run(
+        command("demo", "--people", "150", "--json"),
+        cwd=folder, env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=False,
+    )  # fmt: skip
+    assert process.stdout, process.stderr
+    return Demo(process.returncode, json.loads(process.stdout), process.stderr)
+
+
+def planned(run: Demo, *columns: str) -> int:
+    return sum(plan[column] for plan in run.told["plans"] for column in columns)
+
+
+def test_the_first_run_leaves_nobody_wrongly_in_or_out(first: Demo) -> None:
+    assert (first.code, first.told["right"]) == (0, True)
+    assert {audience for audience, *_ in first.told["verdict"]} == AUDIENCES
+    for audience, platform, expected, held, missing, surplus in first.told["verdict"]:
+        assert expected == held > 0, f"{audience} at {platform}"
+        assert missing == surplus == 0, f"{audience} at {platform}"
+
+
+def test_the_first_run_adds_people_and_writes_withdrawals(first: Demo) -> None:
+    assert planned(first, "adds") == sum(held for *_, held, _, _ in first.told["verdict"])
+    assert planned(first, "suppressions") > 0
+    assert {plan["status"] for plan in first.told["plans"]} == {"ready"}
+
+
+def test_whoever_opts_out_by_webhook_leaves_every_destination(first: Demo) -> None:
+    assert {departure["act"] for departure in first.told["departures"]} == {"sms_stop", "email_unsubscribe"}
+    for departure in first.told["departures"]:
+        assert set(departure["left_ms"]) == {"klaviyo", "shopify"}
+
+
+def test_the_funnels_narrow_and_say_why(first: Demo) -> None:
+    for funnel in first.told["funnels"]:
+        counts = [funnel[step] for step in ("interested", "identified", "consented", "of_age", "admitted", "accepted")]
+        assert counts == sorted(counts, reverse=True), funnel["audience"]
+        assert sum(funnel["reasons"].values()) >= funnel["interested"] - funnel["admitted"] > 0, funnel["audience"]
+
+
+def test_one_person_in_and_one_out_are_explained(first: Demo) -> None:
+    inside, outside = (answer["people"][0]["audiences"][0] for answer in first.told["why"])
+    assert (inside["stands"], outside["stands"]) == ("in", "out")
+    assert "under_age" in [reason["code"] for reason in outside["reasons"]]
+
+
+def test_every_station_reports_rows_and_seconds(first: Demo) -> None:
+    stations = {station["name"]: station for station in first.told["stations"]}
+    for name in ("pull Klaviyo", "pull Shopify", "pull Twilio", "dbt build", "push recent_buyers", "removals"):
+        assert stations[name]["rows_out"] > 0, name
+        assert stations[name]["seconds"] > 0, name
+        assert stations[name]["note"] == "", name
+
+
+def test_with_json_only_the_document_is_printed(first: Demo, second: Demo) -> None:
+    assert first.noise == second.noise == ""
+
+
+def test_the_second_run_pushes_nothing_new_and_nobody_out(second: Demo) -> None:
+    assert planned(second, "adds", "updates", "removes", "suppressions") == 0
+    assert {plan["status"] for plan in second.told["plans"]} == {"nothing"}
+    pushed = [station for station in second.told["stations"] if station["name"].startswith(("push", "removals"))]
+    assert len(pushed) == len(AUDIENCES) + 1
+    assert sum(station["rows_in"] for station in pushed) == 0
+
+
+def test_the_second_run_is_right_again_without_those_who_opted_out(first: Demo, second: Demo) -> None:
+    assert (second.code, second.told["right"]) == (0, True)
+    before, after = ({tuple(row[:2]): row[3] for row in run.told["verdict"]} for run in (first, second))
+    assert sum(before.values()) > sum(after.values())
+    assert all(after[place] <= held for place, held in before.items())
+    assert before["lapsed_customers", "klaviyo"] - after["lapsed_customers", "klaviyo"] == 1
+
+
+def test_the_demo_writes_into_its_own_home_alone(folder: Path, second: Demo) -> None:
+    assert second.code == 0
+    assert sorted(path.name for path in folder.iterdir()) == ["data"]
+    assert sorted(path.name for path in (folder / "data").iterdir()) == ["demo"]
+    assert (folder / "data" / "demo" / ".dlt" / "secrets.toml").exists()
+
+
+def test_no_identifier_in_full_is_in_the_demo_s_answer_or_logs(folder: Path, first: Demo, second: Demo) -> None:
+    """Masked identifiers are all that people see without --show."""
+    logs = "".join(path.read_text(errors="replace") for path in (folder / "data/demo/data/logs").iterdir())
+    text = json.dumps(first.told) + json.dumps(second.told) + logs
+    assert "***@example." in text
+    assert re.findall(r"[^*\s]+@\w+|\+1[0-9]{10}", text) == []
+    secrets = (folder / "data/demo/.dlt/secrets.toml").read_text()
+    values = [line.partition(" = ")[2].strip('"') for line in secrets.splitlines() if " = " in line]
+    assert values
+    assert not [value for value in values if value in text]
