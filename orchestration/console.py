@@ -9,13 +9,15 @@ from typing import Any
 import orjson
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from orchestration.stations import Station
 
 #: Columns when nobody's terminal says otherwise: wide enough for our tables in a log or a file.
 _WIDTH = 150
-out = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
-err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _WIDTH)
+# No markup: messages name sections such as [sources.shopify.main], which must not be taken for it.
+out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else _WIDTH)
+err = Console(stderr=True, highlight=False, markup=False, width=None if sys.stderr.isatty() else _WIDTH)
 
 
 def print_json(value: Any) -> None:
@@ -31,7 +33,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     for name, is_number in zip(columns, numeric, strict=True):
         result.add_column(name, justify="right" if is_number else "left")
     for row in rows:
-        result.add_row(*(_cell(value) for value in row))
+        result.add_row(*(Text(_cell(value)) for value in row))
     return result
 
 
@@ -51,8 +53,12 @@ def stations_table(stations: Sequence[Station]) -> Table:
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     """A Markdown table for Dagster metadata."""
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
+    lines += ["| " + " | ".join(_markdown_cell(value) for value in row) + " |" for row in rows]
     return "\n".join(lines)
+
+
+def _markdown_cell(value: Any) -> str:
+    return " ".join(_cell(value).replace("|", "\\|").split())
 
 
 def _cell(value: Any) -> str:

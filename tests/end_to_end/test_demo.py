@@ -1,4 +1,4 @@
-"""`audiences demo` as a newcomer runs it, twice: everybody is where they belong, and the second run pushes nothing new."""
+"""`audiences demo` as a newcomer runs it, twice: everybody is where they belong, and nothing new is pushed again."""
 
 from __future__ import annotations
 

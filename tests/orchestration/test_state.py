@@ -143,9 +143,14 @@ def test_times_compare_in_the_order_of_the_clock(state: State) -> None:
 
 def test_a_failed_transaction_leaves_nothing(state: State) -> None:
     now = datetime.now(UTC)
-    with pytest.raises(IntegrityError), state.write_ledger() as connection:
-        connection.execute(insert(builds).values([{"build_id": 1, "as_of": now, "started_at": now}]))
-        connection.execute(insert(builds).values([{"build_id": 1, "as_of": now, "started_at": now}]))
+
+    def write_twice() -> None:
+        with state.write_ledger() as connection:
+            for _ in range(2):
+                connection.execute(insert(builds).values(build_id=1, as_of=now, started_at=now))
+
+    with pytest.raises(IntegrityError):
+        write_twice()
     with state.ledger.connect() as connection:
         assert connection.execute(select(builds)).all() == []
 

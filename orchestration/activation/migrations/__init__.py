@@ -16,7 +16,7 @@ _HERE = Path(__file__).resolve().parent
 def upgrade(store: str, engine: Engine, folder: Path) -> None:
     """Bring `store` (ledger or deliveries) to the newest revision; processes starting together wait for one another.
 
-    Raises ConfigurationError when a later version of this program has been there: its tables may say what we cannot read.
+    Raises ConfigurationError when a later version of this program has been there: its tables are not ours to read.
     """
     head, found = _head(store), _revision(engine)
     if found == head:
