@@ -10,56 +10,55 @@ records as (
     select * from {{ ref('person_records') }}
 ),
 
-keys as (
+emails as (
     select * from {{ ref('person_keys') }}
+    where identifier_type = 'email'
 ),
 
-keyed as (
+phones as (
+    select * from {{ ref('person_keys') }}
+    where identifier_type = 'phone'
+),
+
+-- An act belongs to the person of its record; one without a known record, to that of its address.
+recorded as (
     select
-        *,
-        {{ email_key('email') }} as email_key,
-        {{ phone_key('phone') }} as phone_key
+        events.*,
+        records.person_id as recorded_person_id,
+        case when records.person_id is null then {{ email_key('events.email') }} end as email_key,
+        case when records.person_id is null then {{ phone_key('events.phone') }} end as phone_key
     from events
+    left join records
+        on
+            events.platform = records.platform
+            and events.account = records.account
+            and events.record_id = records.record_id
 )
 
 select
-    events.event_id,
-    coalesce(records.person_id, by_email.person_id, by_phone.person_id) as person_id,
-    events.platform,
-    events.account,
-    events.record_id,
-    events.object_id,
+    recorded.event_id,
+    coalesce(recorded.recorded_person_id, emails.person_id, phones.person_id) as person_id,
+    recorded.platform,
+    recorded.account,
+    recorded.record_id,
+    recorded.object_id,
     accounts.brand,
-    events.email,
-    events.phone,
-    events.event_name,
-    events.raw_name,
-    events.country,
-    events.region,
-    coalesce(events.product_categories[1], 'none') as product_category,
-    events.product_categories,
-    events.currency,
-    events.properties,
-    events.amount,
-    events.counted,
-    events.occurred_at,
-    events.recorded_at
-from keyed as events
+    recorded.email,
+    recorded.phone,
+    recorded.event_name,
+    recorded.raw_name,
+    recorded.country,
+    recorded.region,
+    coalesce(recorded.product_categories[1], 'none') as product_category,
+    recorded.product_categories,
+    recorded.currency,
+    recorded.properties,
+    recorded.amount,
+    recorded.counted,
+    recorded.occurred_at,
+    recorded.recorded_at
+from recorded
 left join accounts
-    on events.platform = accounts.platform and events.account = accounts.account
-left join records
-    on
-        events.platform = records.platform
-        and events.account = records.account
-        and events.record_id = records.record_id
-left join keys as by_email
-    on
-        records.person_id is null
-        and by_email.identifier_type = 'email'
-        and events.email_key = by_email.identifier
-left join keys as by_phone
-    on
-        records.person_id is null
-        and by_email.person_id is null
-        and by_phone.identifier_type = 'phone'
-        and events.phone_key = by_phone.identifier
+    on recorded.platform = accounts.platform and recorded.account = accounts.account
+left join emails on recorded.email_key = emails.identifier
+left join phones on recorded.phone_key = phones.identifier
