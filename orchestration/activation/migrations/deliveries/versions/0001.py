@@ -29,8 +29,8 @@ def upgrade() -> None:
         sa.Column("build_id", sa.Integer(), nullable=False),
         sa.Column("changed_at", state.Utc(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("membership_id"),
+        sqlite_with_rowid=False,
     )
-    op.create_index("memberships_by_target", "memberships", ["platform", "account", "target", "status"], unique=False)
     op.create_table(
         "outbox",
         sa.Column("outbox_id", sa.String(length=64), nullable=False),
@@ -66,6 +66,7 @@ def upgrade() -> None:
         sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("changed_at", state.Utc(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("plan_id", "row_id"),
+        sqlite_with_rowid=False,
     )
     op.create_index(op.f("ix_outcomes_state"), "outcomes", ["state"], unique=False)
     op.create_table(
@@ -124,4 +125,5 @@ def upgrade() -> None:
             ["memberships.membership_id"],
         ),
         sa.PrimaryKeyConstraint("key_hash", "membership_id"),
+        sqlite_with_rowid=False,
     )
