@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -56,7 +56,9 @@ def demo(
 
 @app.command()
 def run(
-    job: Annotated[str, typer.Option(help="daily (everything) or near_real_time (webhooks only).")] = "daily",
+    job: Annotated[
+        Literal["daily", "near_real_time"], typer.Option(help="daily (everything) or near_real_time (webhooks only).")
+    ] = "daily",
     json: Json = False,
 ) -> None:
     """Pull, build, check, publish, remove and push, once; waits for a run that is under way."""
