@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -157,6 +158,21 @@ class Shop:
         with self.open() as connection:
             warehouse.ensure_raw(connection, [PLATFORM], [MAILER])
             connection.execute(MARTS)
+
+    @classmethod
+    def reopened(cls, folder: Path, other: Shop) -> Shop:
+        """Another house in `folder`, which holds a copy of the other's files; its destination is as the other's is."""
+        shop = cls.__new__(cls)
+        shop.__dict__ |= other.__dict__
+        shop.folder, shop.home, shop.slept = folder, Home(folder), []
+        shop.state = State.of(shop.home)
+        shop.mailer = Mailer()
+        shop.mailer.batch_size = other.mailer.batch_size
+        shop.mailer.members = deepcopy(other.mailer.members)
+        shop.mailer.jobs = dict(other.mailer.jobs)
+        shop.gate = ToldGate(shop)
+        shop.gate.forbidden = set(other.gate.forbidden)
+        return shop
 
     @contextmanager
     def open(self) -> Iterator[duckdb.DuckDBPyConnection]:
