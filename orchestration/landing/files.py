@@ -13,7 +13,6 @@ miss a request that was acknowledged before he began.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import contextlib
 import os
@@ -79,7 +78,7 @@ class Landed:
             "method": self.method,
             "url": self.url,
             "headers": dict(self.headers),
-            "body": base64.b64encode(self.body).decode("ascii"),
+            "body": binascii.b2a_base64(self.body, newline=False).decode("ascii"),
         }
         return orjson.dumps(document, option=orjson.OPT_APPEND_NEWLINE)
 
@@ -88,7 +87,7 @@ class Landed:
         """Read a line back; ValueError, KeyError or TypeError when it is not one of ours."""
         document = orjson.loads(line)
         received = datetime.fromisoformat(document.pop("received_at"))
-        body = base64.b64decode(document.pop("body"), validate=True)
+        body = binascii.a2b_base64(document.pop("body"), strict_mode=True)
         return cls(received_at=received, body=body, **document)
 
 
@@ -107,7 +106,8 @@ def new_id() -> str:
     now = time.time_ns()
     milliseconds, rest = divmod(now, 1_000_000)
     fraction = rest * 4096 // 1_000_000
-    return str(UUID(int=milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | secrets.randbits(62)))
+    text = f"{milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | secrets.randbits(62):032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 class Landing:

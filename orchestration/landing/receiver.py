@@ -144,7 +144,7 @@ class Receiver:
         received = WebhookRequest(
             method=request.method,
             url=self._url(request),
-            headers={name.lower(): value for name, value in request.headers.items()},
+            headers={name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]},
             body=body,
             received_at=utc_now(),
         )
