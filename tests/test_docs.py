@@ -1,0 +1,136 @@
+"""What the documentation names is there: commands, targets, options, files, links, and the example of every key."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from dlt_sources import accounts, registry
+from dlt_sources.example import PATH, render
+from orchestration.cli import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "dlt_sources").rglob("*.md")])
+GROUP: Any = get_command(app)
+LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
+
+
+def named(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def code(page: Path) -> Iterator[str]:
+    """Every line of code on a page: fenced blocks and spans in backticks."""
+    text = page.read_text()
+    for block in re.findall(r"^```\w*\n(.*?)^```", text, re.DOTALL | re.MULTILINE):
+        yield from (line.partition("  #")[0].strip() for line in block.splitlines())
+    yield from re.findall(r"`([^`\n]+)`", re.sub(r"^```\w*\n.*?^```", "", text, flags=re.DOTALL | re.MULTILINE))
+
+
+def said(word: str) -> list[tuple[str, list[str]]]:
+    """Every call of `word` that a page shows, as page and arguments."""
+    return [
+        (named(page), shlex.split(line)[1:]) for page in PAGES for line in code(page) if line.startswith(f"{word} ")
+    ]
+
+
+def targets() -> set[str]:
+    return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+
+
+def test_every_make_target_that_a_page_names_exists() -> None:
+    found = [(page, target) for page, arguments in said("make") for target in arguments if target.isalpha()]
+    assert {"demo", "test"} <= {target for _, target in found}
+    assert [(page, target) for page, target in found if target not in targets()] == []
+
+
+def test_every_target_explains_itself_and_is_phony() -> None:
+    text = (ROOT / "Makefile").read_text()
+    explained = set(re.findall(r"^([a-z]+):.*## \S", text, re.MULTILINE))
+    phony = set(re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)[1].split())  # type: ignore[index]
+    assert targets() == explained == phony
+
+
+def test_every_audiences_command_and_option_that_a_page_names_exists() -> None:
+    found = said("audiences")
+    assert {"demo", "run", "plan", "apply", "why", "receive", "platforms"} <= {words[0] for _, words in found}
+    for page, words in found:
+        assert words[0] in GROUP.commands, f"{page}: audiences {words[0]}"
+        known = {option for parameter in GROUP.commands[words[0]].params for option in parameter.opts} | {"--help"}
+        unknown = [word for word in words[1:] if word.startswith("--") and word not in known]
+        assert unknown == [], f"{page}: audiences {' '.join(words)}"
+
+
+def test_the_readme_names_every_command() -> None:
+    text = (ROOT / "README.md").read_text()
+    assert [name for name in GROUP.commands if f"`audiences {name}" not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_relative_link_leads_to_a_file_and_to_a_heading_there(page: Path) -> None:
+    for link in LINK.findall(page.read_text()):
+        target, _, heading = link.partition("#")
+        if re.match(r"[a-z]+:", link):
+            continue
+        place = (page.parent / target).resolve() if target else page
+        assert place.is_relative_to(ROOT), link
+        assert place.exists(), link
+        if heading:
+            titles = re.findall(r"^#+ (.+)$", place.read_text(), re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert heading in anchors, link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_file_of_the_tree_that_a_page_names_exists(page: Path) -> None:
+    tops = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"data"}
+    for line in code(page):
+        name = line.split()[0].rstrip("/,.:") if line.split() else ""
+        if "/" in name and name.partition("/")[0] in tops and not re.search(r"[<*{…$]", name):
+            assert (ROOT / name).exists() or name in {".dlt/secrets.toml"}, name
+
+
+def test_every_page_of_the_documentation_is_reached_from_the_readme() -> None:
+    text = (ROOT / "README.md").read_text()
+    linked = {link.partition("#")[0] for link in LINK.findall(text)}
+    assert {named(page) for page in PAGES if page.name != "CHANGELOG.md"} - {"README.md"} <= linked
+
+
+def test_the_example_of_secrets_is_what_the_registry_says() -> None:
+    assert (ROOT / PATH).read_text() == render(registry.all_platforms()), "run `make generate`"
+
+
+def test_the_example_has_every_key_of_every_platform_with_its_meaning_and_no_value() -> None:
+    text = render(registry.all_platforms())
+    for platform in registry.all_platforms():
+        section = text.partition(f"[sources.{platform.name}.main]")[2].partition("[sources.")[0]
+        for credential in platform.credentials:
+            assert f'# {credential.name} = ""  # {credential.description} (' in section
+    assert tomllib.loads(text) == {}, "an example must configure nothing"
+
+
+def test_the_example_is_valid_once_its_comments_are_taken_away(tmp_path: Path) -> None:
+    bare = re.sub(r"^# (\[|\w+ = )", r"\1", render(registry.all_platforms()), flags=re.MULTILINE)
+    filled = bare.replace('= ""', '= "x"')
+    (tmp_path / ".dlt").mkdir()
+    (tmp_path / ".dlt" / "secrets.toml").write_text(filled)
+    found = accounts.load(registry.all_platforms(), tmp_path)
+    assert [account.platform for account in found] == [platform.name for platform in registry.all_platforms()]
+    for account in found:
+        keys = {credential.name for credential in registry.platform(account.platform).credentials}
+        assert set(account.settings) == keys
+
+
+def test_the_committed_configuration_configures_nothing_and_calls_nobody() -> None:
+    content = tomllib.loads((ROOT / ".dlt" / "config.toml").read_text())
+    assert content == {"receiver": {}, "runtime": {"dlthub_telemetry": False}}
+    ignored = (ROOT / ".gitignore").read_text().split()
+    assert ".dlt/secrets.toml" in ignored
+    assert not {".dlt/", ".dlt", ".dlt/config.toml", ".dlt/secrets.example.toml"} & set(ignored)
