@@ -59,10 +59,14 @@ def pull_assets(platform: Platform) -> AssetsDefinition:
         pulled = pull(platform, configured, warehouse=home.warehouse, working_folder=home.dlt)
         with warehouse.opened(home) as connection:
             warehouse.record_contacts(connection, pulled)
-            verdicts = check_raw(connection, house.state, platform)
+            unanswered = {
+                obj.name: [one.error for one in pulled if one.object == obj.name and one.error]
+                for obj in platform.objects
+            }
+            verdicts = check_raw(connection, house.state, platform, unanswered)
         for obj in platform.objects:
             mine = [one for one in pulled if one.object == obj.name]
-            errors = [one.error for one in mine if one.error]
+            errors = unanswered[obj.name]
             verdict = verdicts[obj.name]
             yield MaterializeResult(
                 asset_key=raw_key(platform.name, obj.name),

@@ -6,7 +6,7 @@ A failed check blocks additions only: the plan's guards read `quality.check_resu
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -56,10 +56,27 @@ class Verdict:
         )
 
 
-def check_raw(connection: duckdb.DuckDBPyConnection, state: State, platform: Platform) -> dict[str, Verdict]:
-    """Judge what this pull brought, per object, and keep the results for the build that follows."""
+def check_raw(
+    connection: duckdb.DuckDBPyConnection, state: State, platform: Platform, unanswered: Mapping[str, Sequence[str]]
+) -> dict[str, Verdict]:
+    """Judge what this pull brought, per object, and keep the results for the build that follows.
+
+    `unanswered` are the errors per object. They are kept beside the verdicts: who withdrew at a source that does not
+    answer is not known, so nobody is added until it does.
+    """
     results = validate_raw(connection, [platform])
-    record(connection, warehouse.next_build_id(state, connection), results)
+    answers = [
+        CheckResult(
+            boundary="raw",
+            subject=f"{platform.name}.{obj.name}",
+            check_name="source_answered",
+            description="Every configured account answered this pull.",
+            success=not unanswered[obj.name],
+            error="; ".join(unanswered[obj.name]),
+        )
+        for obj in platform.objects
+    ]
+    record(connection, warehouse.next_build_id(state, connection), [*results, *answers])
     return {obj.name: _about(f"{platform.name}.{obj.name}", results) for obj in platform.objects}
 
 
