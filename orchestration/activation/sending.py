@@ -7,6 +7,7 @@ then with an alarm in the log.
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import threading
 import time
@@ -15,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 from sqlalchemy import Row as SqlRow
 
@@ -211,6 +212,32 @@ class Sender:
 
     def _pause(self, queue: tuple[str, str], seconds: float) -> None:
         self._paused[queue] = datetime.now(UTC) + timedelta(seconds=seconds)
+
+
+class Turn:
+    """Whose turn it is to make calls: one process of this machine at a time, so that no call is made by two."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / "delivering.lock"
+        self._file: IO[str] | None = None
+
+    def take(self) -> bool:
+        """True when it is our turn; it stays so until `give`, and a process that dies gives it too."""
+        if self._file is None:
+            file = self._path.open("a")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                return False
+            self._file = file
+        return True
+
+    def give(self) -> None:
+        """Let the next one make calls."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
 
 def _place_of(error: Exception) -> str:

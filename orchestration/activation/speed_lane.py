@@ -7,26 +7,26 @@ that somebody does it again.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import threading
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
 
 from sqlalchemy.exc import DBAPIError, OperationalError
 from watchfiles import watch
 
+from dlt_sources import tokens
 from dlt_sources.errors import AudiencesError
 from dlt_sources.platform import Lane
 from orchestration.activation import ledger
 from orchestration.activation.destinations import Destinations
 from orchestration.activation.ledger import LedgerRow, Reader
 from orchestration.activation.owing import Owing
-from orchestration.activation.sending import Sender
+from orchestration.activation.sending import Sender, Turn
 from orchestration.activation.state import State
+from orchestration.activation.token_store import Tokens
 from orchestration.home import Home
 from orchestration.landing.claims import LEASE_SECONDS, Claims
 from orchestration.landing.endpoints import Endpoints
@@ -83,12 +83,14 @@ class Worker:
         self.owing = Owing(state, destinations)
         self.woken = threading.Event()
         self._claims = Claims(landing, lane, lease=lease)
-        self._turn = _Turn(state.folder)
+        self._turn = Turn(state.folder)
         self._stuck: dict[str, float] = {}
 
     @classmethod
     def of(cls, home: Home, state: State, *, lane: Lane = "speed") -> Worker:
         """The worker of a home, with the accounts that its configuration names now."""
+        if lane == "speed":  # the one that calls platforms
+            tokens.keep_in(Tokens(state))
         reader = Reader(Endpoints.load(home.folder), Leaving(home.published), state.key)
         return cls(Landing(home.landing), state, reader, Destinations.load(home.folder), lane=lane)
 
@@ -222,32 +224,6 @@ class Worker:
     def _watch(self, ended: threading.Event) -> None:
         for _ in watch(self.landing.path(self.lane, "ready"), stop_event=ended, debounce=50, step=10):
             self.woken.set()
-
-
-class _Turn:
-    """Whose turn it is to make calls: one process of this machine at a time, so that no call is made by two."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "delivering.lock"
-        self._file: IO[str] | None = None
-
-    def take(self) -> bool:
-        """True when it is our turn; it stays so until `give`, and a process that dies gives it too."""
-        if self._file is None:
-            file = self._path.open("a")
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.close()
-                return False
-            self._file = file
-        return True
-
-    def give(self) -> None:
-        """Let the next one make calls."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
 
 def settle(home: Home, state: State, lane: Lane) -> Settled:

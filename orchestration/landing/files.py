@@ -20,7 +20,7 @@ import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
@@ -131,11 +131,7 @@ class Landing:
         return self.folder / lane / stage
 
     def write(self, lane: Lane, lines: Sequence[bytes]) -> list[Path]:
-        """Make the lines durable in `ready/`; OSError, and nothing promised, when the disk does not take them.
-
-        After an error some of the lines may be in `ready/` all the same: their senders will send them again, and a
-        repeat is harmless.
-        """
+        """Make the lines durable in `ready/`; after an OSError some may be there, and their repeat is harmless."""
         return [self._write_file(lane, part) for part in _parts(lines)]
 
     def move(self, path: Path, lane: Lane, stage: Stage) -> Path | None:
@@ -160,10 +156,7 @@ class Landing:
         return sorted(found, key=lambda path: path.name)
 
     def pending(self, lane: Lane) -> Iterator[Path]:
-        """The files whose effects may not be in the ledger yet, in flow order: `ready` first, then `claimed`.
-
-        A path may be gone when it is opened: then it has moved on, to where the reader looks next.
-        """
+        """The files whose effects may not be in the ledger yet, in flow order; one may have moved on when opened."""
         yield from self.waiting(lane, "ready")
         yield from self.waiting(lane, "claimed")
 
@@ -245,11 +238,6 @@ def _files(folder: Path) -> list[Path]:
 def written_at(path: Path) -> float:
     """Seconds since 1970 at which a landing file was begun; its name carries them."""
     return (UUID(path.name.removesuffix(SUFFIX)).int >> 80) / 1000
-
-
-def utc_now() -> datetime:
-    """The time that stamps landed requests."""
-    return datetime.now(UTC)
 
 
 def sync_folder(folder: Path) -> None:

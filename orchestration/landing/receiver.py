@@ -17,6 +17,7 @@ import tomllib
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -29,7 +30,7 @@ from dlt_sources.platform import LANES, Delivery, Lane, WebhookRequest
 from orchestration.home import Home
 from orchestration.landing.commit import GroupCommit, NotDurableError
 from orchestration.landing.endpoints import Endpoint, Endpoints
-from orchestration.landing.files import Landed, Landing, new_id, utc_now
+from orchestration.landing.files import Landed, Landing, new_id
 from orchestration.landing.lanes import lane_of
 from orchestration.landing.leaving import CatalogueUnreadableError, Leaving
 from orchestration.landing.rejected import Rejections
@@ -146,7 +147,7 @@ class Receiver:
             url=self._url(request),
             headers={name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]},
             body=body,
-            received_at=utc_now(),
+            received_at=datetime.now(UTC),
         )
         endpoint.webhook.verify(received, account)
         delivery = self._parse(endpoint, received)

@@ -19,7 +19,7 @@ from starlette.applications import Starlette
 
 from orchestration.home import Home
 from orchestration.landing.endpoints import Endpoints
-from orchestration.landing.files import Landed, Landing, new_id, utc_now
+from orchestration.landing.files import Landed, Landing, new_id
 from orchestration.landing.lanes import lane_of
 
 PUBLIC = "https://hooks.example.test"
@@ -174,7 +174,7 @@ def landed_of(request: Request, lane: str = "speed") -> Landed:
     _, _, platform, account = request.path.partition("?")[0].split("/")
     return Landed(
         id=new_id(),
-        received_at=utc_now(),
+        received_at=datetime.now(UTC),
         platform=platform,
         account=account,
         lane=lane,
