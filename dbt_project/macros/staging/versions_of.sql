@@ -28,20 +28,37 @@
             extracted_at,
             try_cast(payload as json) as payload
         from {{ source(platform, object) }}
+        {%- if is_incremental() %}
+        -- By row number, so that only the payloads of new versions are read.
+        where rowid in (
+            select raw.rowid
+            from {{ source(platform, object) }} as raw
+            where {{ not_staged() }}
+        )
+        {%- endif %}
         {%- if webhook_topics %}
         union all
-        select
-            account,
-            coalesce(try_cast(payload as json) ->> '$.id', record_id) as record_id,
-            payload_hash,
-            received_at as extracted_at,
-            try_cast(payload as json) as payload
-        from {{ source(platform, 'webhooks') }}
-        where topic in ('{{ webhook_topics | join("', '") }}')
+        select * from (
+            select
+                account,
+                coalesce(try_cast(payload as json) ->> '$.id', record_id) as record_id,
+                payload_hash,
+                received_at as extracted_at,
+                try_cast(payload as json) as payload
+            from {{ source(platform, 'webhooks') }}
+            where topic in ('{{ webhook_topics | join("', '") }}')
+        ) as raw
+        {%- if is_incremental() %}
+        where {{ not_staged() }}
         {%- endif %}
-    ) as raw
-    {%- if is_incremental() %}
-    where not exists (
+        {%- endif %}
+    ) as versions
+    order by extracted_at
+{% endmacro %}
+
+{# True for a row of `raw` that is no staged version yet, or an earlier sight of one. #}
+{% macro not_staged() -%}
+    not exists (
         from {{ this }} as staged
         where
             staged.account = raw.account
@@ -49,6 +66,4 @@
             and staged.payload_hash = raw.payload_hash
             and staged.first_seen_at <= raw.extracted_at
     )
-    {%- endif %}
-    order by extracted_at
-{% endmacro %}
+{%- endmacro %}
