@@ -13,6 +13,9 @@ import pytest
 
 from tests.end_to_end.shop import PATIENCE, command, environment
 
+# Whole runs: half a minute each on two quiet cores, minutes on a busy machine.
+pytestmark = pytest.mark.timeout(900)
+
 AUDIENCES = {"recent_buyers", "lapsed_customers", "high_spenders", "vape_buyers_of_age", "webinar_follow_up"}
 
 

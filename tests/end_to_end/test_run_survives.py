@@ -16,6 +16,9 @@ from dagster import AssetCheckKey, AssetKey, DagsterInstance
 
 from tests.end_to_end.shop import PATIENCE, House, Members, Ran, house
 
+# Whole runs: half a minute each on two quiet cores, minutes on a busy machine.
+pytestmark = pytest.mark.timeout(1200)
+
 FULL = 1000  # more faults than a run can use up
 #: Objects whose pull is answered badly, with the fault. Those that are tried again wait beside each other.
 RUBBISH = {
