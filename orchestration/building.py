@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from dlt_sources import registry
 from dlt_sources.errors import AudiencesError
 from expectations.validation import CheckResult
-from orchestration import quality, warehouse
+from orchestration import parsing, quality, warehouse
 from orchestration.activation import accepted, catalogue, guards
 from orchestration.activation.catalogue import Place
 from orchestration.activation.funnel import Funnel, accepted_people, funnels
@@ -76,6 +76,7 @@ def finish(home: Home, state: State) -> Built:
             accounts=accounts,
             former=catalogue.read(home),
             with_members=accepted.audiences_with_members(state),
+            set_aside=[(fault.segment, fault.file, fault.message) for fault in parsing.set_aside(home)],
         )
         checks = quality.check_audiences(connection, current)
         findings = guards.findings(

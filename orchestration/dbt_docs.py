@@ -5,26 +5,28 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 from dlt_sources import registry
 from dlt_sources.errors import ConfigurationError
 from orchestration import warehouse
-from orchestration.home import DBT_PROJECT, Home
+from orchestration.home import Home
+from orchestration.parsing import dbt_command, environment, manifest
 
 
 def build() -> Path:
     """Write the page to `data/published/dbt_docs/index.html` and return its path; builds nothing in the warehouse."""
-    from orchestration.transformation import environment
-
     home = Home.current()
     with warehouse.opened(home) as connection:
         warehouse.ensure_raw(connection, registry.all_platforms(), registry.configured())
-    command = [str(Path(sys.executable).parent / "dbt"), "--quiet", "--no-use-colors", "docs", "generate", "--static"]
-    command += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
+    manifest(home)
     result = subprocess.run(
-        command, env={**os.environ, **environment(home)}, capture_output=True, text=True, check=False, timeout=300
+        dbt_command("docs", "generate", "--static"),
+        env={**os.environ, **environment(home)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     if result.returncode:
         raise ConfigurationError(f"dbt could not write its docs:\n{result.stdout.strip()}")

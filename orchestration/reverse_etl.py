@@ -25,9 +25,9 @@ from orchestration.activation.plan import CHANGES, REMOVALS
 from orchestration.activation.twins import collect
 from orchestration.console import markdown_table
 from orchestration.home import Home
+from orchestration.parsing import manifest
 from orchestration.resources import WAREHOUSE, House
 from orchestration.stations import Station
-from orchestration.transformation import manifest
 
 GROUP = "activation"
 PLANS = AssetKey(["activation", "plans"])

@@ -1,11 +1,8 @@
 """Station two: the dbt project as assets, with its data tests as asset checks."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from dagster import (
@@ -18,15 +15,14 @@ from dagster import (
     multi_asset,
 )
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
-from filelock import FileLock
 
 from dlt_sources import registry
-from dlt_sources.errors import ConfigurationError
 from orchestration import stations, warehouse
 from orchestration.dbt_results import run_results
-from orchestration.home import DBT_PROJECT, Home
+from orchestration.home import Home
 from orchestration.ingestion import GROUP as RAW
 from orchestration.ingestion import raw_key
+from orchestration.parsing import environment, manifest
 from orchestration.resources import WAREHOUSE, House
 from orchestration.stations import Station
 
@@ -62,45 +58,6 @@ class Translator(DagsterDbtTranslator):
     def _folders(self, properties: Mapping[str, Any]) -> list[str]:
         folders = [part for part in properties["fqn"][1:-1] if part != properties["name"]]
         return folders or [properties["resource_type"] + "s"]
-
-
-def environment(home: Home) -> dict[str, str]:
-    """The environment dbt reads its paths from."""
-    return {
-        "AUDIENCES_WAREHOUSE": str(home.warehouse),
-        "DBT_TARGET_PATH": str(home.dbt / "target"),
-        "DBT_LOG_PATH": str(home.dbt / "logs"),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-    }
-
-
-def manifest(home: Home) -> Path:
-    """dbt's manifest, parsed anew only when a file of the project is newer than it."""
-    path = home.dbt / "target" / "manifest.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(home.dbt / "parsing.lock"):
-        if not path.exists() or path.stat().st_mtime < _newest_source():
-            _parse(home)
-    return path
-
-
-def _newest_source() -> float:
-    suffixes, built = {".sql", ".yml", ".csv", ".md", ".py"}, {"target", "logs"}
-    return max(
-        file.stat().st_mtime
-        for file in DBT_PROJECT.rglob("*")
-        if file.suffix in suffixes and not built.intersection(file.relative_to(DBT_PROJECT).parts)
-    )
-
-
-def _parse(home: Home) -> None:
-    command = [str(Path(sys.executable).parent / "dbt"), "--quiet", "--no-use-colors", "parse"]
-    command += ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)]
-    result = subprocess.run(
-        command, env={**os.environ, **environment(home)}, capture_output=True, text=True, check=False, timeout=300
-    )
-    if result.returncode:
-        raise ConfigurationError(f"The dbt project does not parse; mend this, then try again:\n{result.stdout.strip()}")
 
 
 @multi_asset(

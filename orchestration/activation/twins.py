@@ -59,15 +59,22 @@ def collect(
     former: Catalogue,
     with_members: Collection[str],
     events: Collection[str] = (),
+    set_aside: Sequence[tuple[str, str, str]] = (),
 ) -> tuple[Catalogue, list[Problem]]:
     """Read every twin of the manifest; give the catalogue of this build and every problem.
 
     `former` is the catalogue published last, `with_members` the audiences that destinations still hold members of:
     an audience that left the project stays as retired until it is not among them. `events` are the names that
     `leave_on` and `enter_on` may use (empty: unchecked). Without `accounts` the configuration is not asked: places are
-    given as the twins name them.
+    given as the twins name them. `set_aside` are segments that the manifest leaves out because dbt cannot read them
+    (name, file, what to mend): they are held, not retired.
     """
-    audiences, problems = [], []
+    problems = [Problem(name, f"{FOLDER}{file}", "file", message) for name, file, message in set_aside]
+    audiences = [
+        replace(last_good, held_because=(str(problem),), retired=False)
+        for problem in problems
+        if (last_good := former.get(problem.audience)) is not None
+    ]
     for node in _segments(manifest):
         reader = _Twin(node, platforms, accounts, events)
         audience = reader.read()
