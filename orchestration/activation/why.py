@@ -175,7 +175,11 @@ def _person(
     return Person(
         person_id=person_id,
         identifiers=[one if show else mask(one) for one in identifiers],
-        records=[f"{platform}:{account}:{record_id}" for platform, account, record_id, *_ in records],
+        # Where a platform has no directory, a record's id is the phone number itself.
+        records=[
+            f"{platform}:{account}:{record_id if show or record_id not in identifiers else mask(record_id)}"
+            for platform, account, record_id, *_ in records
+        ],
         audiences=[_in_audience(connection, person_id, one, held.get(one.name, ()), show=show) for one in asked],
     )
 
