@@ -52,7 +52,7 @@ class House(RuleBasedStateMachine):
 
     @rule(interested=people, spent=st.integers(0, 2))
     def build(self, interested: set[int], spent: int) -> None:
-        self.interested = interested
+        self.interested, self.spent = interested, spent
         self.decided = set(self.suppressed)
         self.shop.build(
             {"buyers": sorted(interested - self.decided)},
@@ -94,7 +94,7 @@ class House(RuleBasedStateMachine):
             copy.plan()
             copy.apply()
         desired = self.interested - self.suppressed
-        assert copy.on(LIST) == desired
+        assert copy.mailer.members.get(LIST, {}) == {f"r{n}": {"total": self.spent} for n in desired}
         held = {record for record, status in copy.memberships().items() if status != "removed"}
         assert held == {f"r{n}" for n in desired}
         calls = len(copy.mailer.log)
