@@ -164,8 +164,8 @@ def _member_everywhere(sandbox: Sandbox, held: Mapping[str, set[str]]) -> dict[s
 
 
 def chosen(sandbox: Sandbox, as_of: datetime, audience: str) -> list[str]:
-    """The e-mail of one member of an audience at Klaviyo and of one person whose age keeps them out."""
+    """The e-mail of one person whom Klaviyo holds in an audience now, and of one whose age keeps them out."""
     told = sandbox.truth(as_of)["audiences"][audience]
-    member = min(told["members"]["klaviyo"]["records"])
+    member = min(sandbox.members()["klaviyo"][told["members"]["klaviyo"]["target"]])
     too_young = next(name for name, person in told["people"].items() if person["reason"] == "under_age")
     return [sandbox.person(who)["emails"][0] for who in (f"klaviyo:{member}", too_young)]

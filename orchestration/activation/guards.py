@@ -121,12 +121,21 @@ def _stale(
 
 
 def _checks(connection: duckdb.DuckDBPyConnection, build: Build) -> tuple[list[tuple[str, str, str]], set[str]]:
-    """Failed checks of this build as (boundary, subject, check), and the audiences that were checked."""
+    """Failed checks that count for this build as (boundary, subject, check), and the audiences that were checked.
+
+    A raw table counts with its newest verdict: a build from webhooks alone judges no pull, and what failed before it
+    has not become better.
+    """
     if not has_table(connection, "quality", "check_results"):
         return [], set()
     rows = connection.execute(
-        "SELECT boundary, subject, check_name, success FROM quality.check_results WHERE build_id = ? ORDER BY ALL",
-        [build.build_id],
+        """
+        SELECT boundary, subject, check_name, success FROM quality.check_results
+        WHERE build_id <= ?
+        QUALIFY build_id = CASE boundary WHEN 'raw' THEN max(build_id) OVER (PARTITION BY boundary, subject) ELSE ? END
+        ORDER BY ALL
+        """,
+        [build.build_id, build.build_id],
     ).fetchall()
     failed = [(boundary, subject, check) for boundary, subject, check, success in rows if not success]
     return failed, {subject for boundary, subject, _, _ in rows if boundary == "audience"}

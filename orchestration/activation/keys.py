@@ -30,7 +30,8 @@ def load_key(state: Path) -> bytes:
     """
     path = state / "key"
     if not path.exists():
-        if (state / "ledger.db").exists():
+        # The key is made before the ledger, so both looks in this order cannot mistake a start for a loss.
+        if (state / "ledger.db").exists() and not path.exists():
             raise ConfigurationError(f"{path.name} is missing beside the ledger: restore it from your backup.")
         _create(path)
     try:

@@ -32,10 +32,13 @@ from sqlalchemy import (
     TypeDecorator,
     create_engine,
     event,
+    insert,
+    select,
 )
 from sqlalchemy.engine import Dialect
 
-from orchestration.activation.keys import load_key
+from dlt_sources.errors import ConfigurationError
+from orchestration.activation.keys import keyed_hash, load_key
 from orchestration.home import Home
 
 
@@ -97,6 +100,13 @@ builds = Table(
     Column("as_of", Utc, nullable=False),
     Column("started_at", Utc, nullable=False),
     Column("decided_at", Utc),
+)
+
+#: One row: a hash under the key that this ledger is written with, so that another key is noticed wherever it lies.
+installation = Table(
+    "installation",
+    ledger_metadata,
+    Column("key_check", String(64), primary_key=True),
 )
 
 deliveries_metadata = MetaData()
@@ -234,6 +244,7 @@ class State:
         self.deliveries_url = deliveries_url or f"sqlite:///{folder / 'deliveries.db'}"
         self.key = load_key(folder)
         self._migrate()
+        self._check_key()
 
     @classmethod
     def of(cls, home: Home) -> State:
@@ -270,6 +281,21 @@ class State:
         """Let go of both databases."""
         self.ledger.dispose()
         self.deliveries.dispose()
+
+    def _check_key(self) -> None:
+        """Refuse a key other than the one that the ledger is written with: no suppression would be found by it."""
+        mine = keyed_hash(self.key, "key check")
+        with self.ledger.connect().execution_options(readonly=True) as connection:
+            kept: set[str] = set(connection.execute(select(installation.c.key_check)).scalars())
+        if not kept:
+            with self.write_ledger() as connection:
+                kept = set(connection.execute(select(installation.c.key_check)).scalars())
+                if not kept:
+                    connection.execute(insert(installation).values(key_check=mine))
+        if kept and mine not in kept:
+            raise ConfigurationError(
+                "state/key is not the key that this ledger is written with: restore it from your backup."
+            )
 
     def _migrate(self) -> None:
         # Alembic costs 0.2 s of import, so a store that is up to date is recognised without it.

@@ -209,3 +209,14 @@ def test_findings_hold_changes_and_never_removals(shop: Shop) -> None:
     planned = shop.plan(Findings(of_all=("stale_source: mailer:main people",)))
     assert planned["buyers"].held_because[-1] == "stale_source: mailer:main people"
     assert (planned["buyers"].status, planned["removals"].status) == ("held", "ready")
+
+
+def test_a_source_that_failed_its_check_holds_also_the_builds_that_do_not_pull_it(shop: Shop) -> None:
+    shop.build({"buyers": [1]})
+    contacted(shop, timedelta())
+    checked(shop, ("raw", "mailer.people", False))
+    shop.build({"buyers": [1]})
+    checked(shop, ("audience", "buyers", True))
+    assert findings(shop).of_all == ("check_failed: mailer.people keys",)
+    checked(shop, ("raw", "mailer.people", True))
+    assert findings(shop).of_all == ()

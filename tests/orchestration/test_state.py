@@ -198,3 +198,9 @@ def test_the_urls_of_the_environment_point_elsewhere(tmp_path: Path, monkeypatch
     assert (tmp_path / "elsewhere.db").exists()
     assert not (tmp_path / "data" / "state" / "ledger.db").exists()
     assert (tmp_path / "data" / "state" / "deliveries.db").exists()
+
+
+def test_a_ledger_is_refused_under_another_key_than_its_own(state: State) -> None:
+    (state.folder / "key").write_text("ab" * 32)
+    with pytest.raises(ConfigurationError, match="not the key that this ledger is written with"):
+        State(state.folder)

@@ -20,6 +20,11 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("build_id"),
     )
     op.create_table(
+        "installation",
+        sa.Column("key_check", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("key_check"),
+    )
+    op.create_table(
         "ledger",
         sa.Column("ledger_id", sa.String(length=64), nullable=False),
         sa.Column("landing_id", sa.String(length=64), nullable=False),
