@@ -414,6 +414,22 @@ def test_what_a_lost_answer_left_behind_is_removed_by_the_next_plan(shop: Shop) 
     assert shop.memberships() == {"r1": "accepted", "r2": "removed"}
 
 
+def test_an_update_whose_answer_was_lost_is_planned_again(shop: Shop) -> None:
+    shop.audience(traits={"total": "spent"})
+    shop.build({"buyers": [1]}, spent={1: 1})
+    shop.plan()
+    shop.apply()
+    shop.build({"buyers": [1]}, spent={1: 2})
+    shop.plan()
+    shop.mailer.next = [ZeroDivisionError()]
+    shop.apply()
+    assert shop.memberships() == {"r1": "accepted"}
+    shop.build({"buyers": [1]}, spent={1: 2})
+    assert shop.plan()["buyers"].updates == 1
+    shop.apply()
+    assert shop.mailer.members[LIST] == {"r1": {"total": 2}}
+
+
 def test_in_flight_rows_of_a_superseded_plan_that_are_forbidden_by_now_are_taken_back(shop: Shop) -> None:
     in_flight_of_a_superseded_plan(shop)
     shop.plan()

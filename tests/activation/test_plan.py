@@ -248,7 +248,8 @@ def test_a_newer_plan_of_a_target_supersedes_the_older_one(shop: Shop) -> None:
 def test_plans_of_an_earlier_build_are_superseded_even_where_nothing_new_is_planned(shop: Shop) -> None:
     shop.build({"buyers": [1]})
     older = shop.plan()["buyers"]
-    shop.build({"buyers": []}, stale=["buyers"])
+    shop.audiences = []
+    shop.build({})
     shop.plan()
     with shop.state.deliveries.connect() as connection:
         assert (
