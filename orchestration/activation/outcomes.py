@@ -201,12 +201,11 @@ class Book:
 def _expect(connection: Connection, rows: Sequence[PlannedRow], values: list[dict[str, Any]]) -> None:
     """Make members pending, unless the destination already accepted them, with every key they can be found by."""
     insert = _insert(connection, memberships)
-    known = memberships.c.status == "accepted"
-    kept = {
-        name: case((known, memberships.c[name]), else_=insert.excluded[name]) for name in ("status", "payload_hash")
-    }
     fresh = {name: insert.excluded[name] for name in ("person_id", "reason", "build_id", "changed_at")}
-    connection.execute(insert.on_conflict_do_update(index_elements=["membership_id"], set_=kept | fresh), values)
+    status = case((memberships.c.status == "accepted", "accepted"), else_="pending")
+    connection.execute(
+        insert.on_conflict_do_update(index_elements=["membership_id"], set_=fresh | {"status": status}), values
+    )
     keys = [{"key_hash": key, "membership_id": row.row_id} for row in rows for key in row.suppression_keys]
     if keys:
         connection.execute(_insert(connection, membership_keys).on_conflict_do_nothing(), keys)
