@@ -13,32 +13,23 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 from filelock import FileLock, Timeout
-from sqlalchemy import and_, func, select, update
 
 from dlt_sources.errors import AudiencesError, GateClosed, StopRun
 from dlt_sources.platform import Destination
+from orchestration.activation import plan_records
 from orchestration.activation.calls import Caller, Gate, Patience
-from orchestration.activation.ledger import reading
 from orchestration.activation.outcomes import FINAL, Book
-from orchestration.activation.plan import REMOVALS
+from orchestration.activation.plan_records import REMOVALS, Plan
 from orchestration.activation.planned import calls, grouped, some
-from orchestration.activation.state import State, builds, outcomes, plans
+from orchestration.activation.state import State
 from orchestration.home import Home
 
 _log = logging.getLogger(__name__)
 #: A large plan takes long; whoever waits for the account's turn rather waits than fails.
 _LOCK_SECONDS = 900.0
 
-_ADVICE = {
-    "held": "Approve exactly this plan, or mend what holds it and plan anew.",
-    "superseded": "A newer one took its place: plan anew.",
-    "unknown": "Plan anew and use an id from that list.",
-}
-
-Plan = Any  # a row of the table `plans`
 Destinations = Callable[[str, str], Destination]
 #: Called after every call with the plan's id, its rows that are done and its rows in all.
 Progress = Callable[[str, int, int], None]
@@ -91,14 +82,18 @@ def apply(
     Raises AudiencesError for a named plan that is held, superseded or unknown. A destination that fails stops alone.
     """
     run = _Run(home, state, gate, destinations, progress or _silent, clock, patience or Patience())
-    chosen = [plan for plan in _chosen(state, plan_ids) if path in ("", plan.path) and audience in ("", plan.audience)]
+    chosen = [
+        plan
+        for plan in plan_records.chosen(state, plan_ids)
+        if path in ("", plan.path) and audience in ("", plan.audience)
+    ]
     ready = [plan for plan in chosen if plan.status == "ready"]
     results = [run.told(plan) for plan in chosen if plan.status == "applied"]
     for platform, account in dict.fromkeys((plan.platform, plan.account) for plan in ready):
         mine = [plan for plan in ready if (plan.platform, plan.account, plan.path) == (platform, account, REMOVALS)]
         results += run.account(platform, account, mine, finish_older=False)
     for platform, account in dict.fromkeys(
-        (plan.platform, plan.account) for plan in [*ready, *_superseded_in_flight(state)]
+        (plan.platform, plan.account) for plan in [*ready, *plan_records.superseded_in_flight(state)]
     ):
         mine = [plan for plan in ready if (plan.platform, plan.account) == (platform, account)]
         mine = [plan for plan in mine if plan.path != REMOVALS]
@@ -143,7 +138,7 @@ class _Run:
         counts = Book(self.state, plan.plan_id, self.clock).counts()
         total = plan.adds + plan.updates + plan.removes + plan.suppressions
         if plan.status == "ready" and sum(counts.get(state, 0) for state in FINAL) == total:
-            plan = self._close(plan)
+            plan_records.close(self.state, plan.plan_id, self.clock())
         return Applied(
             plan_id=plan.plan_id,
             path=plan.path,
@@ -151,7 +146,7 @@ class _Run:
             account=plan.account,
             audience=plan.audience,
             target=plan.target,
-            status=self._status(plan.plan_id),
+            status=plan_records.status(self.state, plan.plan_id),
             rows=total,
             accepted=counts.get("accepted", 0),
             failed=counts.get("failed", 0),
@@ -172,7 +167,7 @@ class _Run:
         self._follow_jobs(caller, file)
         for call in calls(file, destination.batch_size):
             kind = (call.operation, call.target, call.channel)
-            if self._status(plan.plan_id) != "ready":
+            if plan_records.status(self.state, plan.plan_id) != "ready":
                 problem = "A newer plan took its place."
                 break
             if kind in impossible:
@@ -209,7 +204,7 @@ class _Run:
         which every newer plan either adds again or removes.
         """
         account = destination.account
-        for plan in _superseded_in_flight(self.state, account.platform, account.name):
+        for plan in plan_records.superseded_in_flight(self.state, account.platform, account.name):
             caller, file = self._caller(plan, destination, patience), self.home.data / plan.file
             self._follow_jobs(caller, file)
             unknown = [row_id for row_id, job_id in caller.book.in_flight().items() if not job_id]
@@ -222,16 +217,6 @@ class _Run:
     def _caller(self, plan: Plan, destination: Destination, patience: Patience) -> Caller:
         book = Book(self.state, plan.plan_id, self.clock)
         return Caller(destination, self.gate, book, plan.build_id, patience)
-
-    def _status(self, plan_id: str) -> str:
-        with reading(self.state.deliveries) as connection:
-            return str(connection.execute(select(plans.c.status).where(plans.c.plan_id == plan_id)).scalar())
-
-    def _close(self, plan: Plan) -> Plan:
-        mine = and_(plans.c.plan_id == plan.plan_id, plans.c.status == "ready")
-        with self.state.write_deliveries() as connection:
-            connection.execute(update(plans).where(mine).values(status="applied", finished_at=self.clock()))
-        return plan
 
     @contextmanager
     def _guarded(self, platform: str, account: str) -> Iterator[None]:
@@ -255,35 +240,6 @@ class _Run:
             yield
         finally:
             lock.release()
-
-
-def _chosen(state: State, plan_ids: Collection[str] | None) -> list[Plan]:
-    """The plans to apply; plans of changes from before the newest decided build are superseded first."""
-    with reading(state.ledger) as ledger:
-        newest = ledger.execute(select(func.max(builds.c.build_id)).where(builds.c.decided_at.is_not(None))).scalar()
-    stale = and_(plans.c.status.in_(("ready", "held")), plans.c.path != REMOVALS, plans.c.build_id < (newest or 0))
-    with state.write_deliveries() as connection:
-        connection.execute(update(plans).where(stale).values(status="superseded"))
-    query = select(plans).order_by(plans.c.platform, plans.c.account, plans.c.audience, plans.c.target)
-    with reading(state.deliveries) as connection:
-        if plan_ids is None:
-            return list(connection.execute(query.where(plans.c.status == "ready")))
-        found = {row.plan_id: row for row in connection.execute(query.where(plans.c.plan_id.in_(list(plan_ids))))}
-    for plan_id in plan_ids:
-        status = found[plan_id].status if plan_id in found else "unknown"
-        if status not in ("ready", "applied"):
-            raise AudiencesError(f"Plan {plan_id[:12]} cannot be applied: it is {status}. {_ADVICE[status]}")
-    return list(found.values())
-
-
-def _superseded_in_flight(state: State, platform: str = "", account: str = "") -> list[Plan]:
-    """Superseded plans with rows in flight, of one account or of all."""
-    open_rows = select(outcomes.c.plan_id).where(outcomes.c.state == "in_flight")
-    query = select(plans).where(plans.c.status == "superseded", plans.c.plan_id.in_(open_rows))
-    if platform:
-        query = query.where(plans.c.platform == platform, plans.c.account == account)
-    with reading(state.deliveries) as connection:
-        return list(connection.execute(query))
 
 
 def _silent(plan_id: str, done: int, rows: int) -> None:

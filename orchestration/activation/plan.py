@@ -6,54 +6,25 @@ one plan of changes per audience and target, which guards can hold. A plan's id 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import duckdb
-from sqlalchemy import and_, insert, or_, select, update
 
 from dlt_sources.accounts import Account
 from dlt_sources.errors import AudiencesError
 from dlt_sources.platform import Platform
-from orchestration.activation import difference, members
+from orchestration.activation import difference, members, plan_records
 from orchestration.activation.catalogue import Audience, Catalogue, Place
 from orchestration.activation.desired import Desired, desire, nobody
 from orchestration.activation.guards import Findings, holds
-from orchestration.activation.state import State, plans
+from orchestration.activation.plan_records import CHANGES as CHANGES
+from orchestration.activation.plan_records import REMOVALS as REMOVALS
+from orchestration.activation.plan_records import PlanSummary as PlanSummary
+from orchestration.activation.state import State
 from orchestration.home import Home
 from orchestration.warehouse import Build, decided_build
-
-REMOVALS, CHANGES = "removals", "changes"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanSummary:
-    """One plan in figures. status: ready | held | applied | nothing (no row differs) | skipped (see `held_because`).
-
-    `members` were accepted at the target before, `admitted` are the audience's rows of this build, `unreachable` its
-    people without a record there; `reasons` counts rows by (op, reason).
-    """
-
-    plan_id: str = ""
-    build_id: int
-    path: str
-    platform: str
-    account: str
-    audience: str = ""
-    target: str = ""
-    status: str
-    adds: int = 0
-    updates: int = 0
-    removes: int = 0
-    suppressions: int = 0
-    members: int = 0
-    admitted: int = 0
-    unreachable: int = 0
-    reasons: Mapping[str, int] = field(default_factory=dict)
-    held_because: tuple[str, ...] = ()
-    file: str = ""
 
 
 def plan(
@@ -80,7 +51,7 @@ def plan(
     members.load(connection, state, catalogue)
     session = _Session(home, state, connection, build, dry_run)
     if not dry_run:
-        _supersede_older(state, build)
+        plan_records.supersede_older(state, build.build_id)
     classes = {platform.name: platform.destination_class() for platform in platforms}
     summaries = []
     for account in accounts:
@@ -163,13 +134,6 @@ def _summary(build: Build, path: str, account: Account) -> PlanSummary:
     )
 
 
-def _supersede_older(state: State, build: Build) -> None:
-    """Plans of earlier builds know less than this build's decisions: none of them may be applied any more."""
-    with state.write_deliveries() as connection:
-        older = and_(plans.c.build_id < build.build_id, plans.c.status.in_(("ready", "held")))
-        connection.execute(update(plans).where(older).values(status="superseded"))
-
-
 @dataclass(frozen=True, slots=True)
 class _Session:
     """Where the plans of one build go."""
@@ -202,15 +166,17 @@ class _Session:
         if self.dry_run:
             return summary
         if not counts:
-            self._supersede(summary)
+            plan_records.supersede(self.state, summary)
             return summary
         file, plan_id = self._write(summary)
-        return self._record(replace(summary, plan_id=plan_id, file=str(file.relative_to(self.home.data))))
+        return plan_records.keep(
+            self.state, replace(summary, plan_id=plan_id, file=str(file.relative_to(self.home.data)))
+        )
 
     def skip(self, summary: PlanSummary) -> PlanSummary:
         """Plan nothing; what an earlier plan of this build said of the target no longer holds."""
         if not self.dry_run:
-            self._supersede(summary)
+            plan_records.supersede(self.state, summary)
         return summary
 
     def _write(self, summary: PlanSummary) -> tuple[Path, str]:
@@ -221,50 +187,3 @@ class _Session:
         draft = folder / f"{name}.writing"
         plan_id = difference.write(self.connection, draft)
         return draft.replace(folder / f"{name}-{plan_id[:12]}.parquet"), plan_id
-
-    def _record(self, summary: PlanSummary) -> PlanSummary:
-        """Keep the plan; the same plan made again keeps what became of it, an approval included."""
-        self._supersede(summary)
-        with self.state.write_deliveries() as connection:
-            former = connection.execute(select(plans).where(plans.c.plan_id == summary.plan_id)).first()
-            if former is not None:
-                status = summary.status
-                if former.status == "applied" or (former.approved_by and status == "held"):
-                    status = "applied" if former.status == "applied" else "ready"
-                summary = replace(summary, status=status)
-                values = {"status": status, "held_because": "\n".join(summary.held_because)}
-                connection.execute(update(plans).where(plans.c.plan_id == summary.plan_id).values(**values))
-                return summary
-            connection.execute(
-                insert(plans).values(
-                    plan_id=summary.plan_id,
-                    build_id=summary.build_id,
-                    path=summary.path,
-                    platform=summary.platform,
-                    account=summary.account,
-                    audience=summary.audience,
-                    target=summary.target,
-                    adds=summary.adds,
-                    updates=summary.updates,
-                    removes=summary.removes,
-                    suppressions=summary.suppressions,
-                    status=summary.status,
-                    held_because="\n".join(summary.held_because),
-                    file=summary.file,
-                    created_at=datetime.now(UTC),
-                )
-            )
-        return summary
-
-    def _supersede(self, summary: PlanSummary) -> None:
-        same = and_(
-            plans.c.path == summary.path,
-            plans.c.platform == summary.platform,
-            plans.c.account == summary.account,
-            plans.c.audience == summary.audience,
-            plans.c.target == summary.target,
-            or_(plans.c.status == "ready", plans.c.status == "held"),
-            plans.c.plan_id != summary.plan_id,
-        )
-        with self.state.write_deliveries() as connection:
-            connection.execute(update(plans).where(same).values(status="superseded"))
