@@ -240,8 +240,12 @@ class Caller:
         records: Mapping[str, str] = {}
         if call.operation == "add" and accepted:
             records = self._made(accepted)
-            # The last question before it is booked: an opt-out from here on finds the pending member.
-            reasons = self.gate.blocked([row.as_gate_row() for row in accepted], self.build_id)
+            # The last question before it is booked: an opt-out from here on finds the pending member. A member that was
+            # removed during the call may have been added after that removal.
+            reasons = {
+                **self.book.removed(accepted),
+                **self.gate.blocked([row.as_gate_row() for row in accepted], self.build_id),
+            }
         for status in ("failed", "dead"):
             rows = [row for row in call.rows if ended[row.row_id].status == status]
             codes = {row.row_id: ended[row.row_id].code for row in rows}

@@ -53,6 +53,17 @@ class Book:
                     found[one.row_id] = Known(one.state, one.attempts, one.job_id)
         return found
 
+    def removed(self, rows: Sequence[PlannedRow]) -> dict[str, str]:
+        """Row id → reason of the rows whose membership was removed since their call began."""
+        found: dict[str, str] = {}
+        with reading(self.state.deliveries) as connection:
+            for part in _parts(rows):
+                mine = memberships.c.membership_id.in_([row.row_id for row in part])
+                query = select(memberships.c.membership_id, memberships.c.reason)
+                for one in connection.execute(query.where(mine, memberships.c.status == "removed")):
+                    found[one.membership_id] = one.reason
+        return found
+
     def in_flight(self) -> dict[str, str]:
         """Row id → job id ("" = none) of every row whose end is not known."""
         mine = and_(outcomes.c.plan_id == self.plan_id, outcomes.c.state == "in_flight")

@@ -20,9 +20,8 @@ _ADVICE = {
     "superseded": "A newer one took its place: plan anew.",
     "unknown": "Plan anew and use an id from that list.",
 }
-
-
-Plan = Any  # a row of the table `plans`
+#: A row of the table `plans`.
+Plan = Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +66,13 @@ def keep(state: State, summary: PlanSummary) -> PlanSummary:
                 status = "applied"
             elif former.approved_by and status == "held":
                 status = "ready"
-            values = {"status": status, "held_because": "\n".join(summary.held_because)}
-            connection.execute(update(plans).where(plans.c.plan_id == summary.plan_id).values(**values))
+            changed = {"status": status, "held_because": "\n".join(summary.held_because)}
+            connection.execute(update(plans).where(plans.c.plan_id == summary.plan_id).values(**changed))
             return replace(summary, status=status)
-        copied = ("plan_id", "build_id", "path", "platform", "account", "audience", "target", "status", "file")
-        counted = ("adds", "updates", "removes", "suppressions")
-        connection.execute(
-            insert(plans).values(
-                {name: getattr(summary, name) for name in (*copied, *counted)},
-                held_because="\n".join(summary.held_because),
-                created_at=datetime.now(UTC),
-            )
-        )
+        names = set(PlanSummary.__slots__) & set(plans.c.keys())
+        values = {name: getattr(summary, name) for name in names}
+        values |= {"held_because": "\n".join(summary.held_because), "created_at": datetime.now(UTC)}
+        connection.execute(insert(plans).values(values))
     return summary
 
 

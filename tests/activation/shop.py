@@ -26,6 +26,7 @@ from orchestration.activation.calls import Patience
 from orchestration.activation.catalogue import Audience, Catalogue, Place, Question
 from orchestration.activation.gate import GateRow
 from orchestration.activation.guards import Findings
+from orchestration.activation.keys import keyed_hash
 from orchestration.activation.state import State
 from orchestration.home import Home
 
@@ -118,24 +119,25 @@ class Mailer(Destination):
 
 
 class ToldGate:
-    """Blocks the keys it is told; `closed` makes it refuse to answer."""
+    """Blocks the keys it is told, until a build absorbs them; `closed` makes it refuse to answer."""
 
     def __init__(self, shop: Shop) -> None:
         self.shop = shop
-        self.forbidden: set[str] = set()
+        #: Key hash → the build that absorbed it, if one has.
+        self.forbidden: dict[str, int | None] = {}
         self.closed = False
-        self.asked: list[tuple[str, ...]] = []
 
     def block(self, *keys: str) -> None:
-        from orchestration.activation.keys import keyed_hash
+        self.forbidden |= dict.fromkeys(keyed_hash(self.shop.state.key, key) for key in keys)
 
-        self.forbidden |= {keyed_hash(self.shop.state.key, key) for key in keys}
+    def absorb(self, build_id: int) -> None:
+        self.forbidden = {key: build_id if known is None else known for key, known in self.forbidden.items()}
 
     def blocked(self, rows: Sequence[GateRow], build_id: int) -> Mapping[str, str]:
         if self.closed:
             raise GateClosed("The ledger cannot be read.")
-        self.asked.append(tuple(row.row_id for row in rows))
-        return {row.row_id: "withdrawn" for row in rows if self.forbidden.intersection(row.key_hashes)}
+        unknown = {key for key, known in self.forbidden.items() if known is None or known > build_id}
+        return {row.row_id: "withdrawn" for row in rows if unknown.intersection(row.key_hashes)}
 
 
 @dataclass
@@ -171,7 +173,7 @@ class Shop:
         shop.mailer.members = deepcopy(other.mailer.members)
         shop.mailer.jobs = dict(other.mailer.jobs)
         shop.gate = ToldGate(shop)
-        shop.gate.forbidden = set(other.gate.forbidden)
+        shop.gate.forbidden = dict(other.gate.forbidden)
         return shop
 
     @contextmanager

@@ -138,6 +138,7 @@ def test_a_member_that_the_speed_lane_removes_during_the_call_stays_removed(shop
     shop.mailer.next = [speed_lane]
     shop.apply()
     assert shop.memberships() == {"r1": "removed"}
+    assert shop.on(LIST) == set()
 
 
 def test_a_closed_gate_lets_nobody_in_and_everybody_out(shop: Shop) -> None:

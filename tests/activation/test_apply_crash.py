@@ -57,6 +57,16 @@ def test_who_left_meanwhile_is_removed_by_the_plan_of_the_next_build(shop: Shop,
     assert shop.plan()["buyers"].status == "nothing"
 
 
+@pytest.mark.parametrize("point", POINTS)
+def test_who_must_go_by_the_next_build_is_gone_also_when_the_job_ends_after_the_removal(shop: Shop, point: str) -> None:
+    killed(shop, point)
+    shop.build({"buyers": [1, 3]}, refused={2: "withdrawn"})
+    shop.plan()
+    shop.apply()
+    assert shop.on(LIST) == {1, 3}
+    assert shop.memberships() == {"r1": "accepted", "r2": "removed", "r3": "accepted"}
+
+
 def test_a_job_that_was_stored_is_followed_not_made_again(shop: Shop) -> None:
     killed(shop, "while the job runs")
     shop.apply()

@@ -38,8 +38,10 @@ class House(RuleBasedStateMachine):
         self.audience()
         self.interested: set[int] = set()
         self.suppressed: set[int] = set()
-        #: Suppressed people whom the newest decisions know: no plan from them may name these.
-        self.decided: set[int] = set()
+        #: Whom a pull said to have withdrawn; the ledger never hears of it, the next build does.
+        self.withdrawn: set[int] = set()
+        #: Whom the newest decisions refuse.
+        self.refused: set[int] = set()
 
     def audience(self) -> None:
         # The guard on shares is not what is looked at here.
@@ -53,14 +55,20 @@ class House(RuleBasedStateMachine):
     @rule(interested=people, spent=st.integers(0, 2))
     def build(self, interested: set[int], spent: int) -> None:
         self.interested, self.spent = interested, spent
-        self.decided = set(self.suppressed)
-        self.shop.build(
-            {"buyers": sorted(interested - self.decided)},
-            refused=dict.fromkeys(self.decided, "withdrawn"),
+        self.refused = self.suppressed | self.withdrawn
+        build_id = self.shop.build(
+            {"buyers": sorted(interested - self.refused)},
+            refused=dict.fromkeys(self.refused, "withdrawn"),
             people=PEOPLE,
             spent=dict.fromkeys(PEOPLE, spent),
         )
+        self.shop.gate.absorb(build_id)
         self.shop.plan()
+
+    @rule(person=st.sampled_from(PEOPLE))
+    def withdraw_elsewhere(self, person: int) -> None:
+        """The next pull brings it."""
+        self.withdrawn.add(person)
 
     @rule(person=st.sampled_from(PEOPLE))
     def opt_out(self, person: int) -> None:
@@ -93,7 +101,7 @@ class House(RuleBasedStateMachine):
         for _ in range(3):
             copy.plan()
             copy.apply()
-        desired = self.interested - self.suppressed
+        desired = self.interested - self.suppressed - self.refused
         assert copy.mailer.members.get(LIST, {}) == {f"r{n}": {"total": self.spent} for n in desired}
         held = {record for record, status in copy.memberships().items() if status != "removed"}
         assert held == {f"r{n}" for n in desired}
