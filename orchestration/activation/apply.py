@@ -19,8 +19,9 @@ from filelock import FileLock, Timeout
 from dlt_sources.errors import AudiencesError, GateClosed, StopRun
 from dlt_sources.platform import Destination
 from orchestration.activation import plan_records
-from orchestration.activation.calls import Caller, Gate, Patience
+from orchestration.activation.calls import Caller, Gate
 from orchestration.activation.outcomes import FINAL, Book
+from orchestration.activation.patience import Patience
 from orchestration.activation.plan_records import REMOVALS, Plan
 from orchestration.activation.planned import calls, grouped, some
 from orchestration.activation.state import State

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from dlt_sources.errors import AudiencesError, Failure, NotOffered, PlatformError, RetryLater, SetAside, StopRun
+from dlt_sources.errors import Failure, NotOffered, PlatformError, RetryLater, SetAside, StopRun
 from dlt_sources.platform import Destination, Identifier, Job, Outcome
 from orchestration.activation.catalogue import target
 from orchestration.activation.gate import GateRow
 from orchestration.activation.outcomes import FINAL, Book
+from orchestration.activation.patience import OutOfPatienceError, Patience
 from orchestration.activation.planned import Call, PlannedRow
 
 ATTEMPTS = 3
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 #: Calls that halving may add to one call before what is left of it waits for a later run.
 _HALVINGS = 64
 
@@ -25,27 +24,6 @@ class Gate(Protocol):
 
     def blocked(self, rows: Sequence[GateRow], build_id: int) -> Mapping[str, str]:
         """Row id → reason of every row that must not be sent; raises GateClosed when it cannot tell."""
-
-
-class OutOfPatienceError(AudiencesError):
-    """A destination asked for more waiting than one run gives it; its rows stay for the next run."""
-
-
-@dataclass(slots=True)
-class Patience:
-    """How long one run waits for one destination, in seconds: for its limits in all, and for each of its jobs."""
-
-    throttled: float = 120.0
-    job: float = 900.0
-    sleep: Callable[[float], None] = time.sleep
-
-    def wait(self, error: RetryLater) -> None:
-        """Wait as long as the platform asked, while there is patience left."""
-        seconds = error.retry_after if error.retry_after is not None else _FIRST_PAUSE
-        if seconds > self.throttled:
-            raise OutOfPatienceError(f"{error} It was waited for as long as one run waits; the rest goes next time.")
-        self.throttled -= max(seconds, 0.05)
-        self.sleep(seconds)
 
 
 @dataclass(slots=True)
@@ -77,7 +55,7 @@ class Caller:
         while waiting:
             rows = waiting.pop()
             try:
-                self._attempt(replace(call, rows=rows), attempts)
+                self._attempt(replace(call, rows=rows), attempts, refused=halvings > 0)
             except (SetAside, NotOffered) as error:
                 if len(rows) == 1 or isinstance(error, NotOffered):
                     self._refused(rows, "dead", "refused", str(error))
@@ -139,33 +117,38 @@ class Caller:
             try:
                 return self._remove(target_text, rows)
             except RetryLater as error:
-                self._pause(error, attempt)
+                self.patience.pause(error, attempt)
             except SetAside:
                 return None
         return ()
 
-    def _attempt(self, call: Call, attempts: dict[str, int]) -> None:
-        """Try one call until it is answered, at most three times; being asked for patience is no attempt."""
+    def _attempt(self, call: Call, attempts: dict[str, int], *, refused: bool) -> None:
+        """Try one call until it is answered, at most three times; being asked for patience is no attempt.
+
+        `refused` says that the rows were sent just now and certainly not taken.
+        """
         tries = 0
         while True:
             call = self._past_gate(call, attempts)
             if not call.rows:
                 return
-            self.book.begin(call.rows, {row.row_id: attempts.get(row.row_id, 0) + 1 for row in call.rows})
+            counted = {row.row_id: attempts.get(row.row_id, 0) + 1 for row in call.rows}
+            self.book.begin(call.rows, counted, refused=refused)
             try:
                 answer = self._call(call)
                 break
             except RetryLater as error:
                 if error.throttled:
                     self._wait(call, attempts, error)
+                    refused = True
                     continue
-                tries += 1
+                refused, tries = False, tries + 1
                 for row in call.rows:
                     attempts[row.row_id] = attempts.get(row.row_id, 0) + 1
                 if tries >= ATTEMPTS:
                     self._refused(call.rows, "failed", _code(error.failure), str(error))
                     return
-                self._pause(error, tries)
+                self.patience.pause(error, tries)
             except StopRun as error:
                 self._refused(call.rows, "failed", _code(error.failure), str(error))
                 raise
@@ -180,7 +163,8 @@ class Caller:
             self.patience.wait(error)
         except OutOfPatienceError:
             # The platform said that it did nothing; so the rows were not sent.
-            self.book.begin(call.rows, {row.row_id: attempts.get(row.row_id, 0) for row in call.rows})
+            uncounted = {row.row_id: attempts.get(row.row_id, 0) for row in call.rows}
+            self.book.begin(call.rows, uncounted, refused=True)
             self._refused(call.rows, "failed", "throttled", str(error))
             raise
 
@@ -266,9 +250,6 @@ class Caller:
     def _refused(self, rows: Sequence[PlannedRow], state: str, code: str, detail: str) -> None:
         codes, details = dict.fromkeys((row.row_id for row in rows), code), {row.row_id: detail for row in rows}
         self.book.refused(rows, state, codes, details)
-
-    def _pause(self, error: RetryLater, tries: int) -> None:
-        self.patience.sleep(error.retry_after or min(_FIRST_PAUSE * 2**tries, _LONGEST_PAUSE))
 
 
 def _code(failure: Failure) -> str:

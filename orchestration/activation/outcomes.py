@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, case, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, and_, func, select
 
+from orchestration.activation import booking
 from orchestration.activation.keys import keyed_hash
 from orchestration.activation.ledger import reading
 from orchestration.activation.members import UNSEEN
 from orchestration.activation.planned import PlannedRow
-from orchestration.activation.state import State, membership_keys, memberships, outcomes, withdrawals
+from orchestration.activation.state import State, memberships, outcomes, withdrawals
 
 _ROWS = 500
 #: States that end a row; anything else is taken up again by a later run.
@@ -77,21 +77,25 @@ class Book:
         with reading(self.state.deliveries) as connection:
             return {one.state: one.rows for one in connection.execute(query.group_by(outcomes.c.state))}
 
-    def begin(self, rows: Sequence[PlannedRow], attempts: Mapping[str, int]) -> None:
-        """Commit that a call with these rows follows; `attempts` counts it."""
+    def begin(self, rows: Sequence[PlannedRow], attempts: Mapping[str, int], *, refused: bool) -> None:
+        """Commit that a call with these rows follows; `attempts` counts it.
+
+        `refused` rows were sent just now and not taken: their members are no less certain than before.
+        """
         now = self.clock()
         for part in _parts(rows):
             adds = [row for row in part if row.op in ("add", "update")]
             with self.state.write_deliveries() as connection:
                 self._record(connection, part, "in_flight", attempts=attempts)
                 if adds:
-                    _expect(connection, adds, [self._membership(row, now) for row in adds])
+                    members = [self._membership(row, now) for row in adds]
+                    booking.expect(connection, adds, members, refused=refused)
 
     def carry(self, rows: Sequence[PlannedRow], job_id: str) -> None:
         """Commit the vendor job that carries these rows, right after the call that made it."""
         for part in _parts(rows):
             with self.state.write_deliveries() as connection:
-                _update(
+                booking.update_each(
                     connection,
                     outcomes,
                     ("plan_id", "row_id"),
@@ -111,8 +115,8 @@ class Book:
                 self._record(connection, part, "accepted")
                 adds = [row for row in part if row.op in ("add", "update")]
                 if adds:
-                    _accept(connection, [self._membership(row, now, records.get(row.row_id)) for row in adds])
-                _remove(connection, [row for row in part if row.op == "remove"], {}, now)
+                    booking.accept(connection, [self._membership(row, now, records.get(row.row_id)) for row in adds])
+                booking.remove(connection, [row for row in part if row.op == "remove"], {}, now)
                 self._withdrawn(connection, [row for row in part if row.op == "suppress"], unsure, now)
 
     def compensated(self, rows: Sequence[PlannedRow], reasons: Mapping[str, str]) -> None:
@@ -121,7 +125,7 @@ class Book:
         for part in _parts(rows):
             with self.state.write_deliveries() as connection:
                 self._record(connection, part, "compensated", codes=reasons)
-                _remove(connection, part, reasons, now)
+                booking.remove(connection, part, reasons, now)
 
     def dropped(self, rows: Sequence[PlannedRow], reasons: Mapping[str, str]) -> None:
         """The gate forbade the rows before any call."""
@@ -138,7 +142,7 @@ class Book:
             with self.state.write_deliveries() as connection:
                 self._record(connection, part, state, codes=codes, details=details)
                 if state == "dead":
-                    _never_was(connection, [row for row in part if row.op == "add"], self.plan_id, now)
+                    booking.never_was(connection, [row for row in part if row.op == "add"], now)
 
     def placeholder(self, row: PlannedRow) -> str:
         """How a member is kept whose record the destination has not told us."""
@@ -188,7 +192,7 @@ class Book:
             for row in rows
         ]
         changed = ("state", "job_id", "code", "detail", "changed_at", *(("attempts",) if attempts else ()))
-        _upsert(connection, outcomes, ("plan_id", "row_id"), changed, values)
+        booking.upsert(connection, outcomes, ("plan_id", "row_id"), changed, values)
 
     def _withdrawn(
         self, connection: Connection, rows: Sequence[PlannedRow], unsure: Collection[str], now: datetime
@@ -206,86 +210,7 @@ class Book:
             if key_hash not in unsure
         ]
         keys = ("platform", "account", "channel", "key_hash")
-        _upsert(connection, withdrawals, keys, ("accepted_at",), values)
-
-
-def _expect(connection: Connection, rows: Sequence[PlannedRow], values: list[dict[str, Any]]) -> None:
-    """Make members pending, unless the destination already accepted them, with every key they can be found by."""
-    insert = _insert(connection, memberships)
-    fresh = {name: insert.excluded[name] for name in ("person_id", "reason", "build_id", "changed_at")}
-    status = case((memberships.c.status == "accepted", "accepted"), else_="pending")
-    connection.execute(
-        insert.on_conflict_do_update(index_elements=["membership_id"], set_=fresh | {"status": status}), values
-    )
-    keys = [{"key_hash": key, "membership_id": row.row_id} for row in rows for key in row.suppression_keys]
-    if keys:
-        connection.execute(_insert(connection, membership_keys).on_conflict_do_nothing(), keys)
-
-
-def _accept(connection: Connection, values: list[dict[str, Any]]) -> None:
-    """Members as accepted; one that the speed lane removed during the call stays removed."""
-    changed = ("status", "record_id", "person_id", "payload_hash", "build_id", "changed_at")
-    rows = [
-        {"b_membership_id": one["membership_id"], **{name: one[name] for name in changed}, "status": "accepted"}
-        for one in values
-    ]
-    _update(connection, memberships, ("membership_id",), rows, memberships.c.status != "removed")
-
-
-def _remove(connection: Connection, rows: Sequence[PlannedRow], reasons: Mapping[str, str], now: datetime) -> None:
-    values = [
-        {
-            "b_membership_id": row.row_id,
-            "status": "removed",
-            "reason": reasons.get(row.row_id, row.reason)[:120],
-            "changed_at": now,
-        }
-        for row in rows
-    ]
-    _update(connection, memberships, ("membership_id",), values)
-
-
-def _never_was(connection: Connection, rows: Sequence[PlannedRow], plan_id: str, now: datetime) -> None:
-    """Forget pending members whose only call was refused; an earlier call without an answer may have made them."""
-    once = (
-        select(outcomes.c.row_id)
-        .where(
-            outcomes.c.plan_id == plan_id, outcomes.c.row_id == memberships.c.membership_id, outcomes.c.attempts == 1
-        )
-        .exists()
-    )
-    values = [
-        {"b_membership_id": row.row_id, "status": "removed", "reason": "refused", "changed_at": now} for row in rows
-    ]
-    _update(connection, memberships, ("membership_id",), values, memberships.c.status == "pending", once)
-
-
-def _update(
-    connection: Connection,
-    table: Any,
-    keys: Collection[str],
-    values: list[dict[str, Any]],
-    *conditions: Any,
-) -> None:
-    """Update a row per value: its keys are prefixed with `b_`, everything else is set."""
-    if not values:
-        return
-    where = [table.c[key] == bindparam(f"b_{key}") for key in keys]
-    connection.execute(update(table).where(*where, *conditions), values)
-
-
-def _upsert(
-    connection: Connection, table: Any, keys: Collection[str], changed: Collection[str], values: list[dict[str, Any]]
-) -> None:
-    if not values:
-        return
-    insert = _insert(connection, table)
-    fresh = {name: insert.excluded[name] for name in changed}
-    connection.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=fresh), values)
-
-
-def _insert(connection: Connection, table: Any) -> Any:
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+        booking.upsert(connection, withdrawals, keys, ("accepted_at",), values)
 
 
 def _parts(rows: Sequence[PlannedRow]) -> Iterator[Sequence[PlannedRow]]:

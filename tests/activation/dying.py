@@ -16,8 +16,8 @@ from typing import Any
 
 from dlt_sources.platform import Job, Outcome, Row, Target
 from orchestration.activation.apply import apply
-from orchestration.activation.calls import Patience
 from orchestration.activation.gate import GateRow
+from orchestration.activation.patience import Patience
 from orchestration.activation.state import State
 from orchestration.home import Home
 from tests.activation.shop import Mailer

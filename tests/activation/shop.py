@@ -22,11 +22,11 @@ from orchestration import warehouse
 from orchestration.activation import apply as applying
 from orchestration.activation import plan as planning
 from orchestration.activation import publish as publishing
-from orchestration.activation.calls import Patience
 from orchestration.activation.catalogue import Audience, Catalogue, Place, Question
 from orchestration.activation.gate import GateRow
 from orchestration.activation.guards import Findings
 from orchestration.activation.keys import keyed_hash
+from orchestration.activation.patience import Patience
 from orchestration.activation.state import State
 from orchestration.home import Home
 

@@ -7,9 +7,9 @@ from sqlalchemy import select, update
 from dlt_sources.errors import AudiencesError, StopRun
 from dlt_sources.platform import Outcome, Row
 from orchestration.activation import apply as applying
-from orchestration.activation.calls import Patience
 from orchestration.activation.keys import keyed_hash
 from orchestration.activation.members import UNSEEN
+from orchestration.activation.patience import Patience
 from orchestration.activation.planned import some
 from orchestration.activation.state import membership_keys, memberships, outcomes, plans, withdrawals
 from tests.activation.shop import MAILER, Mailer, Shop, failure, forbidden, throttled, unanswered
@@ -246,6 +246,26 @@ def test_a_bad_row_is_dead_and_the_others_of_its_call_are_accepted(shop: Shop) -
     shop.apply()
     assert states(shop) == {"r1": "accepted", "r2": "dead", "r3": "accepted"}
     assert shop.memberships()["r2"] == "removed"
+
+
+def test_a_refused_row_that_an_earlier_call_may_have_added_stays_pending_until_it_is_removed(shop: Shop) -> None:
+    shop.build({"buyers": [1, 2]})
+    shop.plan()
+
+    def reached_and_lost() -> None:
+        raise ZeroDivisionError
+
+    shop.mailer.next = [reached_and_lost]
+    shop.apply()
+    shop.build({"buyers": [1, 2]})
+    shop.plan()
+    shop.mailer.bad = {"r2"}
+    assert shop.apply()["buyers"].dead == 1
+    assert shop.memberships() == {"r1": "accepted", "r2": "pending"}
+    shop.build({"buyers": [1]})
+    shop.plan()
+    shop.apply()
+    assert (shop.on(LIST), shop.memberships()["r2"]) == ({1}, "removed")
 
 
 def test_a_row_without_an_outcome_is_not_taken_for_accepted(shop: Shop) -> None:

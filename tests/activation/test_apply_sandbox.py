@@ -11,9 +11,9 @@ from dlt_sources.accounts import Account
 from dlt_sources.platform import Destination
 from orchestration import warehouse
 from orchestration.activation.apply import Applied, apply
-from orchestration.activation.calls import Patience
 from orchestration.activation.catalogue import Audience, Catalogue, Place
 from orchestration.activation.guards import Findings
+from orchestration.activation.patience import Patience
 from orchestration.activation.plan import PlanSummary, plan
 from orchestration.activation.state import State, plans
 from orchestration.home import Home
