@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from dlt_sources import registry
 from dlt_sources.errors import AudiencesError
 from expectations.validation import CheckResult
-from orchestration import parsing, quality, warehouse
+from orchestration import dbt_results, parsing, quality, warehouse
 from orchestration.activation import accepted, catalogue, guards
 from orchestration.activation.catalogue import Place
 from orchestration.activation.funnel import Funnel, accepted_people, funnels
@@ -19,7 +19,6 @@ from orchestration.activation.plan import PlanSummary, plan
 from orchestration.activation.publish import publish
 from orchestration.activation.state import State
 from orchestration.activation.twins import collect
-from orchestration.dbt_results import failed_models, failed_tests
 from orchestration.home import Home
 from orchestration.quality import Verdict
 
@@ -85,8 +84,8 @@ def finish(home: Home, state: State) -> Built:
             current.audiences,
             platforms=platforms,
             accounts=accounts,
-            failed_tests=failed_tests(home),
-            failed_models=failed_models(home),
+            failed_tests=dbt_results.failed_tests(home),
+            failed_models=dbt_results.failed_models(home),
         )
         plans = plan(home, state, connection, current, findings, platforms=platforms, accounts=accounts)
         quarantine = connection.execute(
@@ -95,7 +94,7 @@ def finish(home: Home, state: State) -> Built:
         built = Built(
             build_id=build.build_id,
             as_of=build.as_of,
-            problems=[str(problem) for problem in problems],
+            problems=[*(str(problem) for problem in problems), *dbt_results.problems(home)],
             plans=plans,
             funnels=funnels(connection, state, current),
             quarantine=quarantine,

@@ -101,10 +101,13 @@ def _whole_id(state: State, beginning: str) -> str:
 
 def plans_table(planned: Sequence[PlanSummary]) -> Any:
     """Plans as a table."""
-    columns = ["plan", "path", "account", "audience", "target", "status", "adds", "updates", "removes", "withdrawals"]
+    columns = [
+        *("plan", "path", "account", "audience", "target", "status"),
+        *("adds", "updates", "removes", "withdrawals", "unreachable"),
+    ]
     rows = [
         (one.plan_id[:12], one.path, f"{one.platform}:{one.account}", one.audience, one.target, one.status, one.adds,
-         one.updates, one.removes, one.suppressions)
+         one.updates, one.removes, one.suppressions, one.unreachable)
         for one in planned
     ]  # fmt: skip
     return console.table("Plans", columns, rows)

@@ -13,6 +13,7 @@ from dagster_dbt import DbtCliResource
 from filelock import FileLock
 from pydantic import PrivateAttr
 
+from orchestration import stations
 from orchestration.activation.state import State
 from orchestration.home import DBT_PROJECT, Home
 
@@ -45,6 +46,7 @@ class House(ConfigurableResource[Any]):
         """Wait for the build's turn, hold it for the run, let go of everything at its end."""
         self.home.data.mkdir(parents=True, exist_ok=True)
         with FileLock(self.home.data / "build.lock"):
+            stations.begin(self.home)
             try:
                 yield self
             finally:

@@ -35,6 +35,7 @@ REMOVED = AssetKey(["activation", "removals"])
 _DECISIONS = AssetKey(["marts", "decisions"])
 _WITHDRAWALS = AssetKey(["marts", "withdrawals"])
 CHECK = "may_cross_to_destinations"
+BUILT = "everything_was_built"
 
 
 @asset(
@@ -44,8 +45,9 @@ CHECK = "may_cross_to_destinations"
     pool=WAREHOUSE,
     # The dbt op has ended with all its models, broken ones included, when its decisions are there.
     deps=[_DECISIONS, _WITHDRAWALS],
+    check_specs=[AssetCheckSpec(BUILT, asset=PLANS, description="No model failed and no twin is wrong.")],
 )
-def plans(context: AssetExecutionContext, house: House) -> MaterializeResult[None]:
+def plans(context: AssetExecutionContext, house: House) -> Iterator[MaterializeResult[None]]:
     """Check the audiences, publish the build, and plan what each destination is to be sent."""
     started = time.monotonic()
     built = building.finish(house.home, house.state)
@@ -53,10 +55,21 @@ def plans(context: AssetExecutionContext, house: House) -> MaterializeResult[Non
         context.log.error("%s", problem)
     rows = [
         (one.path, f"{one.platform}:{one.account}", one.audience, one.status, one.adds, one.updates, one.removes,
-         one.suppressions, "; ".join(one.held_because))
+         one.suppressions, one.unreachable, "; ".join(one.held_because))
         for one in built.plans
     ]  # fmt: skip
-    columns = ["path", "account", "audience", "status", "adds", "updates", "removes", "withdrawals", "held because"]
+    columns = [
+        "path",
+        "account",
+        "audience",
+        "status",
+        "adds",
+        "updates",
+        "removes",
+        "withdrawals",
+        "unreachable",
+        "held because",
+    ]
     stations.report(
         house.home,
         Station(
@@ -68,7 +81,7 @@ def plans(context: AssetExecutionContext, house: House) -> MaterializeResult[Non
             note="; ".join(f"{one.audience or one.path} held" for one in built.plans if one.status == "held"),
         ),
     )
-    return MaterializeResult(
+    yield MaterializeResult(
         metadata={
             "build": built.build_id,
             "quarantined": built.quarantined,
@@ -76,7 +89,15 @@ def plans(context: AssetExecutionContext, house: House) -> MaterializeResult[Non
             "quarantine": MetadataValue.md(
                 markdown_table(["platform", "object", "field", "reason", "values"], built.quarantine)
             ),
-        }
+        },
+        check_results=[
+            AssetCheckResult(
+                check_name=BUILT,
+                asset_key=PLANS,
+                passed=not built.problems,
+                metadata={"to mend": MetadataValue.md("\n".join(f"- {problem}" for problem in built.problems))},
+            )
+        ],
     )
 
 

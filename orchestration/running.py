@@ -37,8 +37,8 @@ def execute(job: str) -> list[str]:
 
 
 def run_job(job: str, *, as_json: bool) -> int:
-    """Run `job` and print its stations; the exit code is 1 when a step failed."""
-    from orchestration import console
+    """Run `job` and print its stations; the exit code is 1 when a step or a segment failed."""
+    from orchestration import building, console
 
     home = Home.current()
     if not as_json:
@@ -46,13 +46,14 @@ def run_job(job: str, *, as_json: bool) -> int:
         stations.listen(lambda station: console.err.print(console.station_line(station)))
     failures = execute(job)
     figures = stations.read(home)
+    problems = [] if failures else building.read(home).problems
     if as_json:
-        console.print_json({"job": job, "stations": figures, "failures": failures})
+        console.print_json({"job": job, "stations": figures, "failures": failures, "problems": problems})
     else:
         console.out.print(console.stations_table(figures))
-        for failure in failures:
-            console.err.print(failure, style="red")
-    return 1 if failures else 0
+        for text in [*failures, *problems]:
+            console.err.print(text, style="red")
+    return 1 if failures or problems else 0
 
 
 def _failure(event: Any) -> str:
