@@ -84,11 +84,12 @@ def dev(
 def receive(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8787,
+    json: Json = False,
 ) -> None:
     """Receive webhooks: verify, make durable, answer."""
     from orchestration import serving
 
-    raise typer.Exit(serving.receive(host=host, port=port))
+    raise typer.Exit(serving.receive(host=host, port=port, as_json=json))
 
 
 @app.command()
@@ -104,11 +105,12 @@ def sandbox(
     people: Annotated[int, typer.Option(min=20, help="People in the generated shop.")] = 2000,
     seed: Annotated[int, typer.Option(help="Seed of the generated shop.")] = 1,
     receiver: Annotated[str, typer.Option(help="Base URL that the stand-ins send webhooks to.")] = "",
+    json: Json = False,
 ) -> None:
     """Start the stand-in platforms and write a matching configuration into the home folder."""
     from orchestration.demo_shop import serve_sandbox
 
-    raise typer.Exit(serve_sandbox(people=people, seed=seed, receiver=receiver))
+    raise typer.Exit(serve_sandbox(people=people, seed=seed, receiver=receiver, as_json=json))
 
 
 @app.command()

@@ -71,14 +71,16 @@ def write_configuration(home: Home, described: dict[str, Any], receiver: str) ->
     (folder / "secrets.toml").write_text("\n".join(secrets))
 
 
-def serve_sandbox(*, people: int, seed: int, receiver: str) -> int:
+def serve_sandbox(*, people: int, seed: int, receiver: str, as_json: bool = False) -> int:
     """Run the stand-ins until interrupted (`audiences sandbox`)."""
     home = Home.current()
     with Children(home.data / "logs") as children:
         shop = start_sandbox(children, home, people=people, seed=seed, receiver=receiver)
-        console.out.print(
-            console.table("Stand-ins; Ctrl-C stops them", ["platform", "address"], list(shop.urls.items()))
-        )
+        if as_json:
+            console.print_json({"urls": shop.urls})
+        else:
+            addresses = list(shop.urls.items())
+            console.out.print(console.table("Stand-ins; Ctrl-C stops them", ["platform", "address"], addresses))
         stopped = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopped.set())

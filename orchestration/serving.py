@@ -11,12 +11,14 @@ from orchestration import console
 from orchestration.home import Home
 
 
-def receive(*, host: str, port: int) -> int:
+def receive(*, host: str, port: int, as_json: bool = False) -> int:
     """Serve the webhook receiver until TERM or Ctrl-C; requests under way are finished first."""
     import uvicorn
 
     from orchestration.landing.receiver import app
 
+    if as_json:
+        console.print_json({"address": f"http://{host}:{port}", "path": "/webhooks/{platform}/{account}"})
     console.err.print(f"Receiving on http://{host}:{port}/webhooks/<platform>/<account>; Ctrl-C stops.")
     # No access log: some platforms carry a person's identifier in the URL.
     config = uvicorn.Config(
