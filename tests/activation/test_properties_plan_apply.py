@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import select, update
 
+from orchestration.activation import guards
 from orchestration.activation.keys import keyed_hash
 from orchestration.activation.state import membership_keys, memberships
 from tests.activation.shop import Shop, throttled, unanswered
@@ -99,7 +100,7 @@ class House(RuleBasedStateMachine):
             return
         copy = self.copied()
         for _ in range(3):
-            copy.plan()
+            self.approved(copy)
             copy.apply()
         desired = self.interested - self.suppressed - self.refused
         assert copy.mailer.members.get(LIST, {}) == {f"r{n}": {"total": self.spent} for n in desired}
@@ -112,6 +113,14 @@ class House(RuleBasedStateMachine):
         assert left == []
         copy.state.close()
         shutil.rmtree(copy.folder)
+
+    @staticmethod
+    def approved(shop: Shop) -> None:
+        """Plan, and let a person approve what an audience that is meant to be empty would hold."""
+        for planned in shop.plan().values():
+            if planned.status == "held":
+                assert all(reason.startswith("empty_audience") for reason in planned.held_because)
+                guards.approve(shop.state, planned.plan_id, "operations", "the audience is meant to be empty")
 
     def forget(self, person: int) -> None:
         self.suppressed.add(person)
@@ -164,5 +173,10 @@ def speed_lane(shop: Shop, person: int) -> None:
 
 TestHouse = House.TestCase
 TestHouse.settings = settings(
-    max_examples=12, stateful_step_count=10, deadline=None, suppress_health_check=list(HealthCheck)
+    # The same histories every time: a failure belongs to the change that brings it.
+    max_examples=12,
+    stateful_step_count=10,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
 )
