@@ -50,7 +50,12 @@ BUILT = "everything_was_built"
 def plans(context: AssetExecutionContext, house: House) -> Iterator[MaterializeResult[None]]:
     """Check the audiences, publish the build, and plan what each destination is to be sent."""
     started = time.monotonic()
-    built = building.finish(house.home, house.state)
+    try:
+        built = building.finish(house.home, house.state)
+    except Exception:
+        # What was planned before the failure must not keep anybody in: removals go, then the failure is told.
+        pushing.apply_ready(house.home, house.state, path=REMOVALS)
+        raise
     for problem in built.problems:
         context.log.error("%s", problem)
     rows = [
