@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check fix docs generate bench lock clean
+.PHONY: help setup demo dev test check fix docs generate platform bench lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -44,6 +44,9 @@ generate: $(READY)  ## Write what is generated from the registry and the twins
 	@$(BIN)/python dbt_project/generate_platforms.py
 	@$(BIN)/python -m dlt_sources.example
 	@$(BIN)/python -m orchestration.matrix
+
+platform: $(READY)  ## Start a platform as a copy of the smallest one: make platform NAME=woocommerce [LIKE=klaviyo]
+	@$(BIN)/python -m orchestration.new_platform "$(NAME)" $(if $(LIKE),--like "$(LIKE)")
 
 docs: $(READY)  ## Build the dbt docs into data/published/dbt_docs
 	@$(BIN)/audiences docs

@@ -46,6 +46,7 @@ from dlt_sources.platform import (
     WebhookRequest,
 )
 from dlt_sources.pull import Pulled, pull
+from orchestration import new_platform
 from sandbox.client import Sandbox, SandboxError
 from sandbox.server import running
 from tests.platforms.servers import Answering, answering, catching
@@ -109,6 +110,38 @@ def test_the_title_page_is_short_and_complete(platform: Platform) -> None:
     assert (page.parent / "README.md").exists(), f"write {page.parent.name}/README.md: objects, credentials, webhooks"
     assert platform.documentation.startswith("https://")
     assert platform.has("client"), "write client.py: every platform has an address and a check"
+
+
+@each_platform
+def test_nothing_is_left_to_write(platform: Platform) -> None:
+    """A platform that `make platform` copied works like the one it was copied from until it is written."""
+    folders = [ROOT / folder.format(name=platform.name) for folder in new_platform.FOLDERS]
+    for folder in folders:
+        assert folder.is_dir(), f"write {folder.relative_to(ROOT)}/"
+    left = [
+        f"{file.relative_to(ROOT)}: {what}"
+        for folder in folders
+        for file, what in new_platform.leftovers(folder).items()
+    ]
+    assert not left, "write these, and then delete the last line of each:\n  " + "\n  ".join(left)
+
+
+@each_platform
+def test_address_and_documentation_are_the_platforms_own(platform: Platform) -> None:
+    for other in PLATFORMS:
+        if other is not platform:
+            assert other.documentation != platform.documentation, f"{platform.name} shows the documentation of {other}"
+            both = {limit.source for limit in platform.limits} & {limit.source for limit in other.limits}
+            assert not both, f"{platform.name} has the limits of {other.name}: {both}"
+            shared = [value for value in _addresses(platform) if value in _addresses(other)]
+            assert not shared, (
+                f"dlt_sources/platforms/{platform.name}/client.py has the address of {other.name}: {shared}"
+            )
+
+
+def _addresses(platform: Platform) -> list[str]:
+    client = importlib.import_module(f"{platform.package}.client")
+    return [value for value in vars(client).values() if isinstance(value, str) and value.startswith("https://")]
 
 
 @each_platform
