@@ -91,5 +91,11 @@ def serve_sandbox(*, people: int, seed: int, receiver: str, as_json: bool = Fals
 
 
 def _section(platform: str, values: dict[str, Any]) -> str:
-    lines = [f"{key} = {orjson.dumps(value).decode()}" for key, value in sorted(values.items())]
+    lines = [f"{key} = {_toml(value)}" for key, value in sorted(values.items())]
     return "\n".join([f"[sources.{platform}.main]", *lines, ""])
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_toml(key)} = {_toml(inner)}" for key, inner in value.items()) + "}"
+    return orjson.dumps(value).decode()
