@@ -17,7 +17,11 @@ _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
 
 @dataclass(slots=True)
 class Record:
-    """One customer account of one person at one platform."""
+    """One customer account of one person at one platform.
+
+    `registrant_id` is the person's AEvent registrant id, where a field of this account carries it; `opted_out` says
+    that a withdrawal here was from every mailing, not from one kind of them.
+    """
 
     platform: str
     record_id: str
@@ -27,6 +31,8 @@ class Record:
     country: str | None = None
     region: str | None = None
     birth_date: str | None = None
+    registrant_id: str | None = None
+    opted_out: bool = False
 
 
 @dataclass(slots=True)
@@ -83,8 +89,20 @@ class Block:
 
 
 @dataclass(slots=True)
+class Tag:
+    """A tag that a webinar registrant was given at AEvent."""
+
+    name: str
+    at: datetime
+
+
+@dataclass(slots=True)
 class Person:
-    """One human being with everything that happened to them."""
+    """One human being with everything that happened to them.
+
+    `registrant_id` is what AEvent calls them (None: never registered there): case-sensitive text, sometimes all digits
+    with leading zeros.
+    """
 
     person: str
     first: str
@@ -95,6 +113,8 @@ class Person:
     statements: list[Statement] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
     registrations: list[datetime] = field(default_factory=list)
+    tags: list[Tag] = field(default_factory=list)
+    registrant_id: str | None = None
     erased_at: datetime | None = None
 
     def at(self, platform: str) -> list[Record]:
@@ -131,7 +151,7 @@ class Facts:
     _names: dict[str, Person] = field(default_factory=dict)
 
     def find(self, wanted: str) -> Person:
-        """The person with this id, e-mail, phone or `platform:record_id`; LookupError when there is none."""
+        """The person with this id, e-mail, phone or `platform:record_id` (AEvent: registrant id); else LookupError."""
         if wanted in self.people:
             return self.people[wanted]
         if not self._names:
@@ -139,6 +159,8 @@ class Facts:
                 for r in person.records:
                     names = (f"{r.platform}:{r.record_id}", valid_email(r.email), valid_phone(r.phone))
                     self._names.update({name: person for name in names if name})
+                if person.registrant_id:
+                    self._names[f"aevent:{person.registrant_id}"] = person
         for name in (wanted, valid_email(wanted), valid_phone(wanted)):
             if name in self._names:
                 return self._names[name]
@@ -157,6 +179,15 @@ class Facts:
                 person.blocks.append(Block(entry["email"], entry["block"], at))
             case "registration":
                 person.registrations.append(at)
+            case "tag":
+                person.tags.append(Tag(entry["name"], at))
+            case "record":
+                names = ("platform", "record_id", "email", "phone", "country", "region")
+                person.records.append(Record(**{name: entry[name] for name in names}, created_at=at))
+                self._names.clear()
+            case "record_gone":
+                gone = (entry["platform"], entry["record_id"])
+                person.records = [r for r in person.records if (r.platform, r.record_id) != gone]
             case "erased":
                 person.erased_at = at
             case "order":

@@ -1,7 +1,7 @@
 """The generator: one population over all platforms, the same for the same (seed, people, as_of).
 
-A person is a draw along independent dimensions (reach, contact, consent, orders, goods, age, address, webinar); the
-first people are scripted so that every reason and every trap occurs. Times keep two hours away from the windows'
+A person is a draw along independent dimensions (reach, contact, consent, orders, goods, age, address, webinar, CRM);
+the first people are scripted so that every reason and every trap occurs. Times keep two hours away from the windows'
 edges, so that a build some minutes later reads the same world.
 """
 
@@ -15,6 +15,7 @@ from random import Random
 from sandbox import population_data as data
 from sandbox.facts import Facts, Person, Text
 from sandbox.population_consent import declare
+from sandbox.population_crm import remember
 from sandbox.population_life import live
 from sandbox.population_person import Maker
 
@@ -38,6 +39,7 @@ def generate(people: int, seed: int, as_of: datetime) -> Facts:
         declare(maker)
         live(maker)
         maker.grow_old()
+        remember(maker)
         persons.append(maker.person)
         texts += maker.texts
     _number(persons, seed)
@@ -49,6 +51,9 @@ def _number(persons: Iterable[Person], seed: int) -> None:
     shops = [(r.created_at, p.person, i, r) for p in persons for i, r in enumerate(p.at("shopify"))]
     for rank, (*_, record) in enumerate(sorted(shops, key=lambda row: row[:3])):
         record.record_id = str(7_000_000_000_001 + rank * 32)
+    contacts = [(r.created_at, p.person, i, r) for p in persons for i, r in enumerate(p.at("hubspot"))]
+    for rank, (*_, record) in enumerate(sorted(contacts, key=lambda row: row[:3])):
+        record.record_id = str(151_000_000_001 + rank * 7)
     orders = [(o.created_at, p.person, i, o, p) for p in persons for i, o in enumerate(p.orders)]
     for rank, (*_, order, person) in enumerate(sorted(orders, key=lambda row: row[:3])):
         order.order_id = str(5_500_000_000_001 + rank * 32)

@@ -81,12 +81,23 @@ MIX: dict[str, dict[str, float]] = {
     },
 }  # fmt: skip
 
+# The same for what the CRM (HubSpot) knows. Apart from MIX, since it is drawn by a generator of its own. "crm" says
+# whether there is a contact, under the same e-mail as elsewhere or another one (registrants only), or two of them.
+CRM_MIX: dict[str, dict[str, float]] = {
+    "crm": {"none": 46, "same": 54},
+    "crm_of_registrant": {"same": 78, "other": 22},
+    "crm_says": {"none": 38, "granted": 50, "withdrawn": 7, "opted_out": 5},
+    "crm_age": {"none": 60, "known": 40},
+    "registrant_at": {"klaviyo": 46, "shopify": 5, "both": 4, "nowhere": 45},
+}  # fmt: skip
+
 _GOOD = {"reach": "both", "contact": "both", "email": "both", "sms": "both", "address": "full", "webinar": "none"}
+_REGISTRANT = {**_GOOD, "webinar": "fresh", "orders": "none", "crm": "other", "registrant_at": "klaviyo"}
 _VAPER = {**_GOOD, "orders": "recent", "goods": "vape", "country": "US"}
 
 # People every population has, the first first: each makes one reason or one trap certain. The rest is drawn from MIX.
 STORIES: tuple[tuple[str, dict[str, str]], ...] = (
-    ("good_buyer", {**_GOOD, "orders": "recent", "goods": "none", "country": "US"}),
+    ("good_buyer", {**_GOOD, "orders": "recent", "goods": "none", "country": "US", "crm": "same"}),
     ("buyer_withdrew_email", {**_GOOD, "email": "withdrawn_klaviyo", "orders": "recent", "goods": "none"}),
     ("exactly_enough", {**_GOOD, "orders": "exact", "country": "US"}),
     ("lapsed_sms", {**_GOOD, "orders": "lapsed"}),
@@ -133,6 +144,18 @@ STORIES: tuple[tuple[str, dict[str, str]], ...] = (
     ("lapsed_bad_phone", {**_GOOD, "orders": "lapsed", "contact": "bad_phone"}),
     ("lapsed_pending", {**_GOOD, "orders": "lapsed", "sms": "pending"}),
     ("lapsed_no_grant", {**_GOOD, "orders": "lapsed", "sms": "none"}),
+    ("crm_withdrew", {**_GOOD, "orders": "recent", "crm": "same", "crm_says": "withdrawn"}),
+    ("crm_opted_out", {**_GOOD, "orders": "recent", "crm": "same", "crm_says": "opted_out"}),
+    ("crm_alone_granted", {**_GOOD, "orders": "recent", "email": "none", "crm": "same", "crm_says": "granted"}),
+    ("crm_never_asked", {**_GOOD, "orders": "recent", "email": "none", "crm": "same", "crm_says": "none"}),
+    ("crm_only", {**_GOOD, "reach": "hubspot", "crm": "same", "crm_says": "granted"}),
+    ("joined_by_registrant", {**_REGISTRANT, "crm_says": "granted"}),
+    ("joined_in_the_shop", {**_REGISTRANT, "crm_says": "granted", "registrant_at": "shopify"}),
+    ("left_by_registrant", {**_REGISTRANT, "crm_says": "granted", "webinar": "bought_after"}),
+    ("only_the_crm_may", {**_REGISTRANT, "crm_says": "granted", "email": "none"}),
+    ("only_the_mailer_may", {**_REGISTRANT, "crm_says": "withdrawn"}),
+    ("two_contacts", {**_REGISTRANT, "crm": "double", "crm_says": "granted"}),
+    ("vaper_child_in_crm", {**_VAPER, "age": "tag", "crm": "same", "crm_age": "minor"}),
 )
 
 WEBINARS = ("Brewing better tea", "Small rooms, good light", "Caring for wool")

@@ -98,9 +98,9 @@ class Maker:
             person.erased_at = self.ago(2, 20)
         elif reach == "bridge":
             records.append(Record("shopify", "", self._written_email(email), None, created, *where))
-            records.append(Record("shopify", "", None, self._written_phone(phone), created, *where))
+            records.append(Record("shopify", "", None, self.written_phone(phone), created, *where))
         elif reach in ("both", "shopify", "split"):
-            both = (self._written_email(email), self._written_phone(phone))
+            both = (self._written_email(email), self.written_phone(phone))
             records.append(Record("shopify", "", *both, created, *where))
         if reach in ("both", "klaviyo", "bridge", "split"):
             mail = f"{person.first[0]}{person.last}{self.index}@example.org".lower() if reach == "split" else email
@@ -120,7 +120,8 @@ class Maker:
         form = self.random.random()
         return email if form < 0.8 else email.upper() if form < 0.87 else f" {email} " if form < 0.93 else email.title()
 
-    def _written_phone(self, phone: str | None) -> str | None:
+    def written_phone(self, phone: str | None) -> str | None:
+        """The number in one of the forms that people write."""
         parts = re.fullmatch(r"\+(1|44)(\d{3})(\d{3})(\d+)", phone or "")
         form = self.random.random()
         if parts is None or form < 0.75:
