@@ -30,17 +30,11 @@ class Courier:
         self._idle: list[requests.Session] = []
 
     async def deliver(self, standin: StandIn, webhook: Webhook) -> dict[str, Any]:
-        """Send one webhook to the receiver and to whoever subscribed by API; the receiver's answer.
+        """Send one webhook to the receiver and to whoever subscribed by API; the answer of the first.
 
         `status` is None when nothing was sent (no receiver, or late on demand) or nobody answered.
         """
-        settings = standin.world.settings
-        path = f"/webhooks/{standin.name}/{ACCOUNT}"
-        targets: list[tuple[str, str]] = []
-        if settings.receiver:
-            receiver, public = settings.receiver.rstrip("/"), (settings.public_url or settings.receiver).rstrip("/")
-            targets.append((receiver + path, public + path))
-        targets += [(url, url) for url in webhook.more_targets if url not in [target for target, _ in targets]]
+        targets = _targets(standin, webhook)
         nothing = {"delivery_id": webhook.delivery_id, "topic": webhook.topic, "status": None, "ms": 0.0, "late": 0.0}
         if not targets:
             return nothing
@@ -71,7 +65,7 @@ class Courier:
         url, signed_url = target
         headers = {**webhook.headers, **webhook.sign(signed_url, webhook.body)}
         sent_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        status, error, spent = await self._post(url, webhook.body, headers, standin.webhook_timeout)
+        status, error, spent = await self._call(webhook.method, url, webhook.body, headers, standin.webhook_timeout)
         outcome = {
             "platform": standin.name, "topic": webhook.topic, "delivery_id": webhook.delivery_id, "url": url,
             "attempt": attempt, "sent_at": sent_at, "status": status, "error": error, "ms": spent,
@@ -90,8 +84,8 @@ class Courier:
         await asyncio.sleep(delays[attempt - 1])
         await self._send(standin, webhook, target, attempt + 1)
 
-    async def _post(self, url: str, body: bytes, headers: dict[str, str], timeout: float) -> _Answer:
-        """Post in a thread that nobody waits for at the end: a receiver that hangs must not keep the sandbox alive."""
+    async def _call(self, method: str, url: str, body: bytes, headers: dict[str, str], timeout: float) -> _Answer:
+        """Call in a thread that nobody waits for at the end: a receiver that hangs must not keep the sandbox alive."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[_Answer] = loop.create_future()
 
@@ -101,7 +95,7 @@ class Courier:
 
         def run() -> None:
             session = self._idle.pop() if self._idle else _new_session()
-            answer = _post(session, url, body, headers, timeout)
+            answer = _call(session, method, url, body, headers, timeout)
             self._idle.append(session)
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(tell, answer)
@@ -115,18 +109,38 @@ class Courier:
         task.add_done_callback(self._background.discard)
 
 
+def _targets(standin: StandIn, webhook: Webhook) -> list[tuple[str, str]]:
+    """Where a webhook goes, as (address, address that it is signed for), each once.
+
+    A subscription made for the public address of the receiver goes to the receiver: no proxy stands between them here.
+    """
+    if webhook.to:
+        return [(webhook.to, webhook.to)]
+    settings = standin.world.settings
+    receiver = (settings.receiver or "").rstrip("/")
+    public = (settings.public_url or receiver).rstrip("/")
+    path = f"/webhooks/{standin.name}/{ACCOUNT}"
+    signed = [public + path] if receiver else []
+    signed += [url for url in dict.fromkeys(webhook.more_targets) if url not in signed]
+    behind = f"{public}/" if receiver else "\0"
+    return [(receiver + url.removeprefix(public) if url.startswith(behind) else url, url) for url in signed]
+
+
 def _new_session() -> requests.Session:
     session = requests.Session()
     session.trust_env = False
     return session
 
 
-def _post(session: requests.Session, url: str, body: bytes, headers: dict[str, str], timeout: float) -> _Answer:
+def _call(
+    session: requests.Session, method: str, url: str, body: bytes, headers: dict[str, str], timeout: float
+) -> _Answer:
     started = time.perf_counter()
     status: int | None = None
     error: str | None = None
     try:
-        status = session.post(url, data=body, headers=headers, timeout=timeout, allow_redirects=False).status_code
+        answer = session.request(method, url, data=body, headers=headers, timeout=timeout, allow_redirects=False)
+        status = answer.status_code
     except requests.RequestException as failed:
         error = type(failed).__name__
     return status, error, round((time.perf_counter() - started) * 1000, 3)

@@ -52,7 +52,10 @@ class Way:
 
 @dataclass(slots=True)
 class Webhook:
-    """One webhook ready to go. `sign` takes the URL as the platform knows it and the body, and gives headers."""
+    """One webhook ready to go. `sign` takes the URL as the platform knows it and the body, and gives headers.
+
+    `to` is a whole address in place of the receiver's: somebody was given just that one.
+    """
 
     topic: str
     body: bytes
@@ -60,6 +63,8 @@ class Webhook:
     delivery_id: str
     sign: Callable[[str, bytes], dict[str, str]]
     more_targets: list[str] = field(default_factory=list)
+    method: str = "POST"
+    to: str = ""
 
 
 Act: TypeAlias = Callable[["Person", dict[str, Any]], Webhook]

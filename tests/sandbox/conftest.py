@@ -48,6 +48,11 @@ def twilio(sandbox: Sandbox) -> requests.Session:
     return session
 
 
+@pytest.fixture
+def aevent() -> requests.Session:
+    return requests.Session()
+
+
 @dataclass
 class Receiver:
     """A webhook receiver: answers with the statuses it is given, the last one for ever, and keeps what came."""
@@ -72,13 +77,17 @@ def receiver(sandbox: Sandbox) -> Iterator[Receiver]:
 
         def do_POST(self) -> None:
             me = found[0]
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            me.received.append({"path": self.path, "headers": dict(self.headers), "body": body})
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            sent = {"method": self.command, "path": self.path, "headers": dict(self.headers), "body": body}
+            me.received.append(sent)
             status = me.statuses.pop(0) if len(me.statuses) > 1 else me.statuses[0]
             self.send_response(status)
             self.send_header("Content-Length", "0")
             self.end_headers()
             me.arrived.release()
+
+        def do_GET(self) -> None:
+            self.do_POST()
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
