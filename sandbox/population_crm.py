@@ -56,9 +56,9 @@ def _keep(maker: Maker) -> None:
     phones = person.identifiers("phone")
     shared = next((e for e in emails if e.endswith("@example.com")), emails[0] if emails else None)
     other = f"{local.replace('.', '-')}@example.net"
-    shown = {"same": [shared], "other": [other], "double": [shared, other]}[draw["crm"]]
+    kinds: dict[str, list[str | None]] = {"same": [shared], "other": [other], "double": [shared, other]}
     born, oldest = _birth_date(maker), min((r.created_at for r in person.records), default=maker.ago(60, 400))
-    for email in shown:
+    for email in kinds[draw["crm"]]:
         phone = phones[0] if phones and email != other and maker.random.random() < 0.7 else None
         if email is None and phones:
             phone = phones[0]
