@@ -1,8 +1,8 @@
 """The Platform contract: what a platform's package declares and which modules it may bring.
 
-A package in `platforms/` is a title page (`__init__.py` with one `PLATFORM` value) and up to four modules with fixed
-names: `client` (address, version, auth, errors), `source` (pull), `webhook` (verify and parse) and `destination`
-(push). A missing module is a missing capability. Modules load only when asked for, so that the receiver and the
+A package in `platforms/` is a title page (`__init__.py` with one `PLATFORM` value) and up to five modules with fixed
+names: `client` (address, version, auth, errors), `source` (pull), `webhook` (verify and parse), `subscriptions` (which
+webhooks the platform is set to send) and `destination` (push). A missing module is a missing capability. Modules load only when asked for, so that the receiver and the
 speed lane never import dlt.
 """
 
@@ -111,7 +111,7 @@ class Event:
     """One act inside a webhook request.
 
     `id` is stable over redeliveries within platform and account. `effect` is None for acts that forbid nothing;
-    grants are such acts: the speed lane never grants.
+    grants are such acts: the speed lane never grants. `actor` and `reason` are set for what a person of ours did.
     """
 
     id: str
@@ -120,6 +120,8 @@ class Event:
     occurred_at: datetime
     identifiers: tuple[Identifier, ...]
     effect: Effect | None = None
+    actor: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +170,38 @@ class Webhook(Protocol):
 
     def parse(self, request: WebhookRequest, account: Account) -> Delivery:
         """Read the acts out of a verified request; WebhookRejected(status=400) if the body is not the platform's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """A webhook that a platform is set to send: the topic in its own spelling, where to, and whether it sends now."""
+
+    topic: str
+    address: str
+    active: bool = True
+    detail: str = ""
+
+
+class Subscriptions(Protocol):
+    """A platform's `subscriptions` module: what the platform is set to send, and the setting of what lacks.
+
+    Each function may raise PlatformError, or NotOffered with what to do by hand where this account's API cannot tell.
+    """
+
+    #: What this API cannot show or set, and where an operator does it; empty where it can do all.
+    BY_HAND: str
+
+    def wanted(self, account: Account) -> Sequence[str]:
+        """The topics that must be subscribed for this account, as `Subscription.topic` spells them."""
+
+    def listed(self, account: Account) -> Sequence[Subscription]:
+        """Every subscription that the platform shows, other people's addresses included."""
+
+    def register(self, account: Account, url: str) -> Sequence[Subscription]:
+        """Subscribe `url` to each wanted topic that lacks it, and return those; nothing else changes.
+
+        A repeat creates nothing and returns nothing.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,7 +323,7 @@ class Platform:
         return f"dlt_sources.platforms.{self.name}"
 
     def has(self, module: str) -> bool:
-        """True when the package brings `module` (client, source, webhook, destination)."""
+        """True when the package brings `module` (client, source, webhook, subscriptions, destination)."""
         return find_spec(f"{self.package}.{module}") is not None
 
     def check(self, account: Account) -> None:
@@ -305,6 +339,11 @@ class Platform:
     def webhook(self) -> Webhook:
         """The platform's `webhook` module."""
         return cast("Webhook", self._load("webhook"))
+
+    @property
+    def subscriptions(self) -> Subscriptions:
+        """The platform's `subscriptions` module."""
+        return cast("Subscriptions", self._load("subscriptions"))
 
     def destination(self, account: Account) -> Destination:
         """The platform's destination for one account."""
