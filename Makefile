@@ -51,8 +51,8 @@ platform: $(READY)  ## Start a platform as a copy of the smallest one: make plat
 docs: $(READY)  ## Build the dbt docs into data/published/dbt_docs
 	@$(BIN)/audiences docs
 
-bench: $(READY)  ## Measure against references in the same run and write the table
-	@$(BIN)/python -m tests.benchmarks
+bench: $(READY)  ## Measure against references in the same run (about half an hour): make bench [ONLY=pulling]
+	@$(BIN)/python -m tests.benchmarks $(ONLY)
 
 lock: $(READY)  ## Resolve pyproject.toml into requirements.lock (hashes, no index addresses)
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --group dev pyproject.toml --generate-hashes \
