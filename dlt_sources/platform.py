@@ -2,8 +2,8 @@
 
 A package in `platforms/` is a title page (`__init__.py` with one `PLATFORM` value) and up to five modules with fixed
 names: `client` (address, version, auth, errors), `source` (pull), `webhook` (verify and parse), `subscriptions` (which
-webhooks the platform is set to send) and `destination` (push). A missing module is a missing capability. Modules load only when asked for, so that the receiver and the
-speed lane never import dlt.
+webhooks the platform is set to send) and `destination` (push). A missing module is a missing capability. Modules load
+only when asked for, so that the receiver and the speed lane never import dlt.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Object:
 
     `key` and `updated` are dotted paths into the payload as the platform sends it. Each pull starts `overlap` before
     the newest `updated` seen, because sources show late writes; `updated=None` means that every pull is complete.
-    `required` lists dotted paths that a payload must carry to cross from raw into staging.
+    `required` lists dotted paths that a payload must carry to cross from raw into staging. An `optional` object is not
+    in every plan of the platform: where it answers 403, that is said and nothing else depends on it.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Object:
     schedule: timedelta = timedelta(days=1)
     required: tuple[str, ...] = ()
     states_consent: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
