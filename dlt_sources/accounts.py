@@ -8,11 +8,14 @@ receiver and the speed lane must start at once.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from dlt_sources.errors import ConfigurationError
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from dlt_sources.platform import Platform
 
 _PREFIX = "SOURCES__"
+_ACCOUNT_KEY = re.compile(r"[a-z0-9_]+:[A-Za-z0-9_-]+")
 
 
 def home() -> Path:
@@ -37,6 +41,8 @@ class Account:
     default_region: str
     markets: tuple[str, ...]
     settings: Mapping[str, str] = field(repr=False)
+    #: Where this account's records carry ids of other systems: `platform:account` → name of its custom field.
+    external_ids: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -75,7 +81,7 @@ def load(platforms: Sequence[Platform], folder: Path | None = None) -> list[Acco
 
 
 def _account(platform: str, name: str, values: Mapping[str, Any]) -> Account:
-    general = {"brand", "default_region", "markets"}
+    general = {"brand", "default_region", "markets", "external_ids"}
     markets = values.get("markets") or []
     return Account(
         platform=platform,
@@ -84,7 +90,23 @@ def _account(platform: str, name: str, values: Mapping[str, Any]) -> Account:
         default_region=str(values.get("default_region") or ""),
         markets=tuple(markets if isinstance(markets, list) else str(markets).split(",")),
         settings={key: str(value) for key, value in values.items() if key not in general},
+        external_ids=_external_ids(platform, name, values.get("external_ids") or {}),
     )
+
+
+def _external_ids(platform: str, account: str, found: Any) -> dict[str, str]:
+    """The table `external_ids`, from the environment as JSON text; ConfigurationError where it is none."""
+    try:
+        table = orjson.loads(found) if isinstance(found, str) else found
+    except orjson.JSONDecodeError:
+        table = None
+    pairs = table.items() if isinstance(table, dict) else [("", "")]
+    if not all(_ACCOUNT_KEY.fullmatch(holder) and isinstance(name, str) and name for holder, name in pairs):
+        raise ConfigurationError(
+            f"{platform} ({account}), external_ids: write a section [sources.{platform}.{account}.external_ids] with "
+            'lines such as "aevent:main" = "name_of_the_custom_field".'
+        )
+    return dict(pairs)
 
 
 def _sections(folder: Path, known: Collection[str]) -> dict[str, dict[str, dict[str, Any]]]:

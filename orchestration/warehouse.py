@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import duckdb
+import orjson
 from filelock import FileLock, Timeout
 from sqlalchemy import func, insert, select
 
@@ -36,7 +37,9 @@ _OWN_TABLES = {
     "contacts": (
         "platform VARCHAR, account VARCHAR, object VARCHAR, contacted_at TIMESTAMPTZ, schedule_seconds BIGINT"
     ),
-    "accounts": "platform VARCHAR, account VARCHAR, brand VARCHAR, default_region VARCHAR, markets VARCHAR[]",
+    "accounts": (
+        "platform VARCHAR, account VARCHAR, brand VARCHAR, default_region VARCHAR, markets VARCHAR[], external_ids JSON"
+    ),
 }
 
 
@@ -84,10 +87,12 @@ def ensure_raw(
         _create(connection, f"raw_{platform.name}", tables)
     _create(connection, "raw_audiences", _OWN_TABLES)
     connection.execute("BEGIN")
-    connection.execute("DELETE FROM raw_audiences.accounts")
+    # Made anew, so that a warehouse of an older version gains its columns.
+    connection.execute(f"CREATE OR REPLACE TABLE raw_audiences.accounts ({_OWN_TABLES['accounts']})")
     for account in accounts:
         values = [account.platform, account.name, account.brand, account.default_region, list(account.markets)]
-        connection.execute("INSERT INTO raw_audiences.accounts VALUES (?, ?, ?, ?, ?)", values)
+        external_ids = orjson.dumps(dict(account.external_ids)).decode()
+        connection.execute("INSERT INTO raw_audiences.accounts VALUES (?, ?, ?, ?, ?, ?)", [*values, external_ids])
     connection.execute("COMMIT")
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     Boolean,
     Column,
     Connection,
@@ -222,6 +223,19 @@ tokens = Table(
     Column("access", Text, nullable=False),
     Column("refresh", Text, nullable=False, default=""),
     Column("expires_at", Utc),
+)
+#: Tokens in webhook URLs, by SHA-256 (the token itself is nowhere): the account they speak for and the tags they set.
+webhook_tokens = Table(
+    "webhook_tokens",
+    deliveries_metadata,
+    Column("token_hash", String(64), primary_key=True),
+    Column("platform", String(40), nullable=False),
+    Column("account", String(80), nullable=False),
+    Column("tags", JSON, nullable=False),
+    Column("suppress_only", Boolean, nullable=False, default=True),
+    Column("label", String(120), nullable=False, default=""),
+    Column("created_at", Utc, nullable=False),
+    Column("disabled_at", Utc),
 )
 #: Pace per account and bucket, shared by all processes: calls left and when the count was true.
 pace = Table(

@@ -19,6 +19,7 @@ OBJECTS = {
     "shopify": ("customers", "orders"),
     "klaviyo": ("profiles", "events", "metrics"),
     "twilio": ("messages",),
+    "aevent": (),
 }
 RAW = (
     "account VARCHAR, record_id VARCHAR, updated_at TIMESTAMPTZ, extracted_at TIMESTAMPTZ,"
@@ -65,8 +66,13 @@ class Raw:
         )
         self.connection.execute(
             "create or replace table raw_audiences.accounts as select platform, 'main' as account, 'acme' as brand,"
-            " 'US' as default_region, ['US', 'CA', 'GB'] as markets"
-            " from (values ('shopify'), ('klaviyo'), ('twilio')) as platforms (platform)"
+            " 'US' as default_region, ['US', 'CA', 'GB'] as markets, external_ids::json as external_ids"
+            """ from (values
+                ('shopify', '{"aevent:main": "facts.aevent_registrant_id"}'),
+                ('klaviyo', '{"aevent:main": "aevent_registrant_id"}'),
+                ('twilio', '{}'),
+                ('aevent', '{}')
+            ) as platforms (platform, external_ids)"""
         )
         return self
 
@@ -138,6 +144,7 @@ class Raw:
         country: str | None = "US",
         region: str | None = "CA",
         birth_date: str | None = None,
+        registrant: str | None = None,
         updated_at: datetime = NOW - timedelta(days=2),
         extracted_at: datetime = NOW - timedelta(hours=1),
         **more: Any,
@@ -146,6 +153,8 @@ class Raw:
         metafields = [{"namespace": "custom", "key": "size", "type": "single_line_text_field", "value": "XL"}]
         if birth_date is not None:
             metafields.append({"namespace": "facts", "key": "birth_date", "type": "date", "value": birth_date})
+        if registrant is not None:
+            metafields.append({"namespace": "facts", "key": "aevent_registrant_id", "type": "id", "value": registrant})
         payload = {
             "id": record_id,
             "admin_graphql_api_id": f"gid://shopify/Customer/{record_id}",

@@ -21,6 +21,7 @@ def fill(raw: Raw) -> None:
     webinar(raw)
     webhooks(raw)
     misfits(raw)
+    registrants(raw)
 
 
 def buyers(raw: Raw) -> None:
@@ -165,3 +166,14 @@ def misfits(raw: Raw) -> None:
     stateless = {"customer_id": 61, "email_marketing_consent": {"state": ["unsubscribed"]}}
     raw.webhook("shopify", "customers_email_marketing_consent/update", stateless, landing_id="stateless")
     raw.webhook("klaviyo", "", {"data": "none"}, landing_id="no items")
+
+
+def registrants(raw: Raw) -> None:
+    """People whose records carry a registrant id of AEvent, or what a broken mapping leaves there."""
+    carried = {"aevent_registrant_id": " 0012ab "}
+    raw.customer(71, "shopper@example.com", registrant="0012ab")
+    raw.profile("K71", "reader@example.com", properties=carried)
+    raw.profile("K72", "other-case@example.com", properties={"aevent_registrant_id": "0012AB"})
+    raw.profile("K73", "leading-zeros@example.com", properties={"aevent_registrant_id": "12ab"})
+    for number, left_over in enumerate(("null", "X", "", " ", "undefined", None, {"id": "0012ab"}, ["0012ab"])):
+        raw.profile(f"K74{number}", f"nobody-{number}@example.com", properties={"aevent_registrant_id": left_over})

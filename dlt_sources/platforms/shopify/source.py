@@ -48,7 +48,7 @@ def pages(account: Account, obj: Object, since: datetime | None) -> Iterator[Seq
 
 def _metafields(account: Account) -> list[tuple[str, str]]:
     names = (account.get("metafields") or DEFAULT_METAFIELDS).split(",")
-    pairs = [name.strip().partition(".") for name in names]
+    pairs = [name.strip().partition(".") for name in dict.fromkeys([*names, *account.external_ids.values()])]
     return [(namespace, key) for namespace, _, key in pairs if namespace and key]
 
 

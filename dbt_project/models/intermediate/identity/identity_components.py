@@ -1,4 +1,4 @@
-"""Numbers the connected components of the records that share an exact e-mail or phone key."""
+"""Numbers the connected components of the records that share an exact e-mail, phone or external key."""
 
 import numpy as np
 import pyarrow as pa

@@ -12,10 +12,16 @@ keys as (
         platform,
         account,
         record_id,
-        unnest([
-            struct_pack(key_type := 'email', target_key := email_key),
-            struct_pack(key_type := 'phone', target_key := phone_key)
-        ], recursive := true)
+        unnest(list_concat(
+            [
+                struct_pack(key_type := 'email', target_key := email_key),
+                struct_pack(key_type := 'phone', target_key := phone_key)
+            ],
+            list_transform(
+                external_keys,
+                lambda key: struct_pack(key_type := 'external', target_key := key)
+            )
+        ), recursive := true)
     from records
 ),
 
@@ -32,7 +38,13 @@ select
     keys.key_type,
     keys.target_key,
     [keys.key_type || ':' || keys.target_key] as suppression_keys,
-    coalesce(keys.target_key in (latest.email_key, latest.phone_key), false) as is_current,
+    coalesce(
+        case keys.key_type
+            when 'external' then list_contains(latest.external_keys, keys.target_key)
+            else keys.target_key in (latest.email_key, latest.phone_key)
+        end,
+        false
+    ) as is_current,
     latest.deleted_at is null as is_live
 from distinct_keys as keys
 inner join latest

@@ -21,6 +21,7 @@ select
     records.record_id,
     records.payload_hash,
     records.external_ids,
+    {{ external_keys('accounts.external_ids', 'records.properties') }} as external_keys,
     accounts.brand,
     records.email,
     records.phone,

@@ -29,7 +29,20 @@ select
     null::varchar as time_zone,
     null::varchar as language,
     [trim(tag) for tag in string_split(customers.tags, ',')] as tags,
-    null::json as properties,
+    -- Metafields by their full name: {"facts.birth_date": "1990-05-01"}.
+    (
+        '{'
+        || array_to_string(
+            list_transform(
+                json_extract(customers.metafields, '$[*]'),
+                lambda field:
+                to_json((field ->> '$.namespace') || '.' || (field ->> '$.key'))::varchar
+                || ':' || (field -> '$.value')::varchar
+            ),
+            ','
+        )
+        || '}'
+    )::json as properties,
     customers.created_at,
     customers.updated_at,
     removals.deleted_at,

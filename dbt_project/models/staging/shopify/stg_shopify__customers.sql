@@ -7,6 +7,7 @@
     ('region', 'text', 'default_address.province_code'),
     ('postal_code', 'text', 'default_address.zip'),
     ('tags', 'text'),
+    ('metafields', 'list'),
     ('email_state', 'text', 'email_marketing_consent.state'),
     ('email_opt_in_level', 'text', 'email_marketing_consent.opt_in_level'),
     ('sms_state', 'text', 'sms_marketing_consent.state'),
