@@ -176,12 +176,20 @@ class Webhook(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
-    """A webhook that a platform is set to send: the topic in its own spelling, where to, and whether it sends now."""
+    """A webhook that a platform is set to send: the topic in its own spelling, where to, and whether it sends now.
+
+    `whole` is False where the platform shows only the beginning of the address.
+    """
 
     topic: str
     address: str
     active: bool = True
     detail: str = ""
+    whole: bool = True
+
+    def reaches(self, url: str) -> bool:
+        """True when it is sent to this address, as far as the platform shows."""
+        return url == self.address if self.whole else url.startswith(f"{self.address.rstrip('/')}/")
 
 
 class Subscriptions(Protocol):

@@ -29,8 +29,7 @@ def expect(connection: Connection, rows: Sequence[PlannedRow], values: list[dict
         changed["reason"] = case((memberships.c.status == "pending", UNSURE), else_=insert.excluded.reason)
     connection.execute(insert.on_conflict_do_update(index_elements=["membership_id"], set_=changed), values)
     keys = [{"key_hash": key, "membership_id": row.row_id} for row in rows for key in row.suppression_keys]
-    if keys:
-        connection.execute(_insert_into(connection, membership_keys).on_conflict_do_nothing(), keys)
+    add_new(connection, membership_keys, keys)
 
 
 def accept(connection: Connection, values: list[dict[str, Any]]) -> None:
@@ -81,14 +80,25 @@ def update_each(
 
 
 def upsert(
-    connection: Connection, table: Any, keys: Collection[str], changed: Collection[str], values: list[dict[str, Any]]
+    connection: Connection,
+    table: Any,
+    keys: Collection[str],
+    changed: Collection[str],
+    values: list[dict[str, Any]],
+    condition: Any = None,
 ) -> None:
-    """Insert rows, or set what `changed` names where the keys are there."""
+    """Insert rows, or set what `changed` names where the keys are there (and the condition, if any, is met)."""
     if not values:
         return
     insert = _insert_into(connection, table)
     fresh = {name: insert.excluded[name] for name in changed}
-    connection.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=fresh), values)
+    connection.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=fresh, where=condition), values)
+
+
+def add_new(connection: Connection, table: Any, values: list[dict[str, Any]]) -> None:
+    """Insert the rows whose key is not there yet."""
+    if values:
+        connection.execute(_insert_into(connection, table).on_conflict_do_nothing(), values)
 
 
 def _insert_into(connection: Connection, table: Any) -> Any:

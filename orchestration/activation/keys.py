@@ -30,9 +30,10 @@ def load_key(state: Path) -> bytes:
     """
     path = state / "key"
     if not path.exists():
-        # The key is made before the ledger, so both looks in this order cannot mistake a start for a loss.
-        if (state / "ledger.db").exists() and not path.exists():
-            raise ConfigurationError(f"{path.name} is missing beside the ledger: restore it from your backup.")
+        # The key is made before the stores, so both looks in this order cannot mistake a start for a loss.
+        kept = [name for name in ("ledger", "deliveries") if (state / f"{name}.db").exists()]
+        if kept and not path.exists():
+            raise ConfigurationError(f"{path.name} is missing beside the {kept[0]}: restore it from your backup.")
         _create(path)
     try:
         key = bytes.fromhex(path.read_text().strip())

@@ -54,6 +54,8 @@ class LedgerRow:
     brand: str = EVERYTHING
     audience: str = EVERYTHING
     unresolved: bool = False
+    actor: str = ""
+    reason: str = ""
     key_hashes: tuple[str, ...] = ()
     identifiers: tuple[Identifier, ...] = field(default=(), repr=False)
 
@@ -120,6 +122,8 @@ class Reader:
             occurred_at=event.occurred_at,
             recorded_at=landed.received_at,
             unresolved=not named and any(i.kind == "record" for i in event.identifiers),
+            actor=event.actor,
+            reason=event.reason,
             key_hashes=self.hashes(event.identifiers, account),
             identifiers=event.identifiers,
         )

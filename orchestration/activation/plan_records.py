@@ -91,6 +91,13 @@ def supersede_older(state: State, build_id: int) -> None:
         connection.execute(update(plans).where(older).values(status="superseded"))
 
 
+def supersede_changes(state: State) -> None:
+    """Let go of every open plan of changes: nobody can vouch for the members, or the opt-outs, that they rest on."""
+    with state.write_deliveries() as connection:
+        changes = and_(plans.c.path == CHANGES, plans.c.status.in_(_OPEN))
+        connection.execute(update(plans).where(changes).values(status="superseded"))
+
+
 def chosen(state: State, plan_ids: Collection[str] | None) -> list[Plan]:
     """The plans to apply; plans of changes from before the newest decided build are superseded first."""
     with reading(state.ledger) as ledger:

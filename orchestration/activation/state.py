@@ -14,260 +14,81 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
-from sqlalchemy import (
-    JSON,
-    Boolean,
-    Column,
-    Connection,
-    DateTime,
-    Engine,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    MetaData,
-    String,
-    Table,
-    Text,
-    TypeDecorator,
-    create_engine,
-    event,
-    insert,
-    select,
-)
-from sqlalchemy.engine import Dialect
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, update
 
 from dlt_sources.errors import ConfigurationError
 from orchestration.activation.keys import keyed_hash, load_key
+from orchestration.activation.tables import Utc as Utc
+from orchestration.activation.tables import approvals as approvals
+from orchestration.activation.tables import baselines as baselines
+from orchestration.activation.tables import builds as builds
+from orchestration.activation.tables import deliveries_metadata as deliveries_metadata
+from orchestration.activation.tables import installation as installation
+from orchestration.activation.tables import ledger as ledger
+from orchestration.activation.tables import ledger_keys as ledger_keys
+from orchestration.activation.tables import ledger_metadata as ledger_metadata
+from orchestration.activation.tables import lifts as lifts
+from orchestration.activation.tables import membership_keys as membership_keys
+from orchestration.activation.tables import memberships as memberships
+from orchestration.activation.tables import origin as origin
+from orchestration.activation.tables import outbox as outbox
+from orchestration.activation.tables import outcomes as outcomes
+from orchestration.activation.tables import pace as pace
+from orchestration.activation.tables import plans as plans
+from orchestration.activation.tables import tokens as tokens
+from orchestration.activation.tables import webhook_tokens as webhook_tokens
+from orchestration.activation.tables import withdrawals as withdrawals
 from orchestration.home import Home
-
-
-class Utc(TypeDecorator[datetime]):
-    """A UTC timestamp that comes back with its zone from every database."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times, store UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a timestamp without a zone cannot be stored")
-        return value.astimezone(UTC)
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give UTC back; SQLite drops the zone."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-ledger_metadata = MetaData()
-
-#: One row per reason not to contact. `landing_id` is the webhook it came from; `absorbed_build` the first build whose
-#: decisions know that webhook (null = none yet). Scope "*" covers everything; `audience` is set by leave_on alone.
-#: `unresolved` rows name only a record id whose e-mail and phone are not known yet.
-ledger = Table(
-    "ledger",
-    ledger_metadata,
-    Column("ledger_id", String(64), primary_key=True),
-    Column("landing_id", String(64), nullable=False, index=True),
-    Column("platform", String(40), nullable=False),
-    Column("account", String(80), nullable=False),
-    Column("brand", String(80), nullable=False),
-    Column("event_name", String(80), nullable=False),
-    Column("kind", String(40), nullable=False),
-    Column("channel", String(20), nullable=False),
-    Column("topic", String(80), nullable=False, default="*"),
-    Column("audience", String(80), nullable=False, default="*"),
-    Column("occurred_at", Utc, nullable=False),
-    Column("recorded_at", Utc, nullable=False),
-    Column("unresolved", Boolean, nullable=False, default=False, index=True),
-    Column("absorbed_build", Integer, index=True),
-)
-ledger_keys = Table(
-    "ledger_keys",
-    ledger_metadata,
-    Column("key_hash", String(64), primary_key=True),
-    Column("ledger_id", String(64), ForeignKey("ledger.ledger_id"), primary_key=True),
-)
-#: Builds of the warehouse; `build_id` grows by one. `decided` is set once decisions of that build are published.
-builds = Table(
-    "builds",
-    ledger_metadata,
-    Column("build_id", Integer, primary_key=True, autoincrement=True),
-    Column("as_of", Utc, nullable=False),
-    Column("started_at", Utc, nullable=False),
-    Column("decided_at", Utc),
-)
-
-#: One row: a hash under the key that this ledger is written with, so that another key is noticed wherever it lies.
-installation = Table(
-    "installation",
-    ledger_metadata,
-    Column("key_check", String(64), primary_key=True),
-)
-
-deliveries_metadata = MetaData()
-
-#: What each destination has accepted. A membership belongs to a destination record, never to a person alone.
-#: status: pending (committed before a call that may have reached the destination; its end is not known) | accepted |
-#: removed. Whoever looks for members to remove takes the first two.
-memberships = Table(
-    "memberships",
-    deliveries_metadata,
-    Column("membership_id", String(64), primary_key=True),
-    Column("audience", String(80), nullable=False),
-    Column("platform", String(40), nullable=False),
-    Column("account", String(80), nullable=False),
-    Column("target", String(200), nullable=False),
-    Column("record_id", String(200), nullable=False),
-    Column("person_id", String(80), nullable=False),
-    Column("brand", String(80), nullable=False),
-    Column("channel", String(20), nullable=False),
-    Column("topic", String(80), nullable=False),
-    Column("payload_hash", String(64), nullable=False),
-    Column("status", String(20), nullable=False),
-    Column("reason", String(120), nullable=False, default=""),
-    Column("build_id", Integer, nullable=False),
-    Column("changed_at", Utc, nullable=False),
-    sqlite_with_rowid=False,
-)
-membership_keys = Table(
-    "membership_keys",
-    deliveries_metadata,
-    Column("key_hash", String(64), primary_key=True),
-    Column("membership_id", String(64), ForeignKey("memberships.membership_id"), primary_key=True),
-    sqlite_with_rowid=False,
-)
-#: Withdrawals a destination has accepted from us, by keyed hash of `<identifier kind>:<identifier>`.
-withdrawals = Table(
-    "withdrawals",
-    deliveries_metadata,
-    Column("platform", String(40), primary_key=True),
-    Column("account", String(80), primary_key=True),
-    Column("channel", String(20), primary_key=True),
-    Column("key_hash", String(64), primary_key=True),
-    Column("accepted_at", Utc, nullable=False),
-)
-#: Plan files. status: ready | held | applied | superseded. `plan_id` is the hash of the file.
-plans = Table(
-    "plans",
-    deliveries_metadata,
-    Column("plan_id", String(64), primary_key=True),
-    Column("build_id", Integer, nullable=False, index=True),
-    Column("path", String(20), nullable=False),
-    Column("platform", String(40), nullable=False),
-    Column("account", String(80), nullable=False),
-    Column("audience", String(80), nullable=False),
-    Column("target", String(200), nullable=False),
-    Column("adds", Integer, nullable=False),
-    Column("updates", Integer, nullable=False),
-    Column("removes", Integer, nullable=False),
-    Column("suppressions", Integer, nullable=False),
-    Column("status", String(20), nullable=False),
-    Column("held_because", Text, nullable=False, default=""),
-    Column("approved_by", String(120), nullable=False, default=""),
-    Column("file", Text, nullable=False),
-    Column("created_at", Utc, nullable=False),
-    Column("finished_at", Utc),
-)
-#: One row per planned row. state: in_flight (committed before the call) | accepted | failed | dead | dropped
-#: (the gate) | compensated. `job_id` follows an asynchronous vendor job over a crash.
-outcomes = Table(
-    "outcomes",
-    deliveries_metadata,
-    Column("plan_id", String(64), primary_key=True),
-    Column("row_id", String(64), primary_key=True),
-    Column("state", String(20), nullable=False, index=True),
-    Column("attempts", Integer, nullable=False, default=0),
-    Column("job_id", String(200), nullable=False, default=""),
-    Column("code", String(80), nullable=False, default=""),
-    Column("detail", Text, nullable=False, default=""),
-    Column("changed_at", Utc, nullable=False),
-    sqlite_with_rowid=False,
-)
-#: Calls the speed lane owes: one row per call target. operation: remove | suppress | identify (look up the e-mail and
-#: phone behind a record); reason: the kind of the ledger row; state: due | done | dead.
-#: `identifier` is the plain e-mail or phone while the call needs it, emptied when the row is done.
-outbox = Table(
-    "outbox",
-    deliveries_metadata,
-    Column("outbox_id", String(64), primary_key=True),
-    Column("ledger_id", String(64), nullable=False, index=True),
-    Column("operation", String(20), nullable=False),
-    Column("reason", String(40), nullable=False),
-    Column("platform", String(40), nullable=False),
-    Column("account", String(80), nullable=False),
-    Column("channel", String(20), nullable=False),
-    Column("target", String(200), nullable=False, default=""),
-    Column("record_id", String(200), nullable=False, default=""),
-    Column("identifier_kind", String(20), nullable=False, default=""),
-    Column("identifier", Text, nullable=False, default=""),
-    Column("membership_id", String(64), nullable=False, default=""),
-    Column("state", String(20), nullable=False),
-    Column("attempts", Integer, nullable=False, default=0),
-    Column("next_attempt_at", Utc, nullable=False),
-    Column("detail", Text, nullable=False, default=""),
-    Column("created_at", Utc, nullable=False),
-    Column("done_at", Utc),
-    Index("outbox_due", "state", "next_attempt_at"),
-)
-#: Access tokens that expire, by account key.
-tokens = Table(
-    "tokens",
-    deliveries_metadata,
-    Column("account", String(120), primary_key=True),
-    Column("access", Text, nullable=False),
-    Column("refresh", Text, nullable=False, default=""),
-    Column("expires_at", Utc),
-)
-#: Tokens in webhook URLs, by SHA-256 (the token itself is nowhere): the account they speak for and the tags they set.
-webhook_tokens = Table(
-    "webhook_tokens",
-    deliveries_metadata,
-    Column("token_hash", String(64), primary_key=True),
-    Column("platform", String(40), nullable=False),
-    Column("account", String(80), nullable=False),
-    Column("tags", JSON, nullable=False),
-    Column("suppress_only", Boolean, nullable=False, default=True),
-    Column("label", String(120), nullable=False, default=""),
-    Column("created_at", Utc, nullable=False),
-    Column("disabled_at", Utc),
-)
-#: Pace per account and bucket, shared by all processes: calls left and when the count was true.
-pace = Table(
-    "pace",
-    deliveries_metadata,
-    Column("account", String(120), primary_key=True),
-    Column("bucket", String(80), primary_key=True),
-    Column("available", Float, nullable=False),
-    Column("as_of", Utc, nullable=False),
-)
 
 
 class State:
     """Both stores and the key, opened for one process; brings old schemas up to date first."""
 
-    def __init__(self, folder: Path, *, ledger_url: str = "", deliveries_url: str = "") -> None:
+    def __init__(
+        self, folder: Path, *, ledger_url: str = "", deliveries_url: str = "", established: bool = False
+    ) -> None:
+        """Open, or make, the stores; `established` says that builds were published, so that new stores are a loss."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.ledger_url = ledger_url or f"sqlite:///{folder / 'ledger.db'}"
         self.deliveries_url = deliveries_url or f"sqlite:///{folder / 'deliveries.db'}"
         self.key = load_key(folder)
         self._migrate()
-        self._check_key()
+        self._check_key(established=established)
+        self._check_origin(established=established)
 
     @classmethod
     def of(cls, home: Home) -> State:
-        """The state of a home; AUDIENCES_LEDGER_URL and AUDIENCES_DELIVERIES_URL point elsewhere."""
-        return cls(
+        """The state of a home; AUDIENCES_LEDGER_URL and AUDIENCES_DELIVERIES_URL point elsewhere.
+
+        Where a store was lost, what can be recovered is recovered first.
+        """
+        state = cls(
             home.state,
             ledger_url=os.environ.get("AUDIENCES_LEDGER_URL", ""),
             deliveries_url=os.environ.get("AUDIENCES_DELIVERIES_URL", ""),
+            established=(home.published / "catalogue.json").exists(),
         )
+        if state.lost:
+            from orchestration.activation.recovery import recover
+
+            recover(home, state)
+        return state
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """The stores that were made in place of lost ones, as long as nobody has recovered what can be."""
+        found = []
+        for name, engine, column in (
+            ("ledger", self.ledger, installation.c.lost_at),
+            ("deliveries", self.deliveries, origin.c.lost_at),
+        ):
+            with engine.connect().execution_options(readonly=True) as connection:
+                if connection.execute(select(column).where(column.is_not(None))).first():
+                    found.append(name)
+        return tuple(found)
 
     @cached_property
     def ledger(self) -> Engine:
@@ -296,20 +117,50 @@ class State:
         self.ledger.dispose()
         self.deliveries.dispose()
 
-    def _check_key(self) -> None:
-        """Refuse a key other than the one that the ledger is written with: no suppression would be found by it."""
+    def _check_key(self, *, established: bool) -> None:
+        """Refuse a key other than the one that the ledger is written with: no suppression would be found by it.
+
+        A ledger that has no key yet is new; beside deliveries that have been used, or after a build, it was lost.
+        """
         mine = keyed_hash(self.key, "key check")
         with self.ledger.connect().execution_options(readonly=True) as connection:
             kept: set[str] = set(connection.execute(select(installation.c.key_check)).scalars())
         if not kept:
+            lost = established or self._origin() is not None
             with self.write_ledger() as connection:
                 kept = set(connection.execute(select(installation.c.key_check)).scalars())
                 if not kept:
-                    connection.execute(insert(installation).values(key_check=mine))
+                    values = {"key_check": mine, "lost_at": datetime.now(UTC) if lost else None}
+                    connection.execute(insert(installation).values(values))
         if kept and mine not in kept:
             raise ConfigurationError(
                 "state/key is not the key that this ledger is written with: restore it from your backup."
             )
+
+    def _check_origin(self, *, established: bool) -> None:
+        """Notice deliveries that are new although the ledger, or a published build, is not: they were lost."""
+        with self.ledger.connect().execution_options(readonly=True) as connection:
+            expected = connection.execute(select(installation.c.deliveries_id)).scalar() or ""
+        found = self._origin()
+        if found is not None and found == expected:
+            return
+        now = datetime.now(UTC)
+        with self.write_deliveries() as connection:
+            found = connection.execute(select(origin.c.deliveries_id)).scalar()
+            if found is None:
+                found, lost = uuid4().hex, bool(expected) or established
+                values = {"deliveries_id": found, "created_at": now, "lost_at": now if lost else None}
+                connection.execute(insert(origin).values(values))
+            elif expected and found != expected:
+                connection.execute(update(origin).values(lost_at=now))
+        with self.write_ledger() as connection:
+            connection.execute(update(installation).values(deliveries_id=found))
+
+    def _origin(self) -> str | None:
+        """The id of the deliveries store; None when it is new."""
+        with self.deliveries.connect().execution_options(readonly=True) as connection:
+            found: str | None = connection.execute(select(origin.c.deliveries_id)).scalar()
+            return found
 
     def _migrate(self) -> None:
         # Alembic costs 0.2 s of import, so a store that is up to date is recognised without it.
