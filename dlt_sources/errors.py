@@ -78,13 +78,16 @@ class NotOffered(AudiencesError):
 class WebhookRejected(AudiencesError):
     """A webhook request that is not stored as fact.
 
-    `status` is the answer that platform needs (some lose data on a 4xx), `reason` a fixed word for the counter.
+    `status` is the answer that platform needs (some lose data on a 4xx), `reason` a fixed word for the counter, `hint`
+    what the sender should mend. `alarm`: such requests mean that acts are being lost, so a few of them are told.
     """
 
-    def __init__(self, reason: str, status: int = 401) -> None:
+    def __init__(self, reason: str, status: int = 401, *, hint: str = "", alarm: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
         self.status = status
+        self.hint = hint
+        self.alarm = alarm
 
 
 class GateClosed(AudiencesError):

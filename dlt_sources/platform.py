@@ -163,7 +163,13 @@ class Source(Protocol):
 
 
 class Webhook(Protocol):
-    """A platform's `webhook` module; works in memory over raw bytes and opens no connection."""
+    """A platform's `webhook` module; works in memory over raw bytes and opens no connection.
+
+    It may bring more: `refusal(error) -> Answer` is what senders of refused requests are told. That of an unsigned
+    platform, whose URL holds a token of `url_tokens`, may also bring `token(request) -> str` (where its token stands,
+    if not where ours do; WebhookRejected when the request is not for us) and `kept(request) -> WebhookRequest` (what is
+    landed: without the token, and without what nobody asked for). Its `verify` is called for live tokens only.
+    """
 
     ACCEPTED: Answer
 
@@ -326,6 +332,8 @@ class Platform:
     topics: tuple[Topic, ...] = ()
     #: False where the platform signs nothing: its webhook URL then needs a secret, said so at start-up.
     signed: bool = True
+    #: An address of its own on the receiver, such as "/setpixel"; the token in its URL says which account is meant.
+    path: str = ""
 
     @cached_property
     def package(self) -> str:
