@@ -26,6 +26,7 @@ class Settings:
     unlimited: bool = False
     job_seconds: float = 0.3
     shopify_plan: str = "basic"
+    klaviyo_plan: str = "advanced_kdp"
     receiver: str | None = None
     public_url: str | None = None
     retry_delays: list[float] = field(default_factory=lambda: [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0])

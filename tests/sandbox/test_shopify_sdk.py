@@ -130,6 +130,51 @@ def test_webhooks_are_made_once_and_deleted() -> None:
     assert list(shopify.Webhook.find()) == []
 
 
+CREATE = """mutation ($topic: WebhookSubscriptionTopic!, $hook: WebhookSubscriptionInput!) {
+  webhookSubscriptionCreate(topic: $topic, webhookSubscription: $hook) {
+    webhookSubscription { id topic uri format createdAt }
+    userErrors { field message }
+  }
+}"""
+LIST = """query ($after: String, $topics: [WebhookSubscriptionTopic!], $uri: String) {
+  webhookSubscriptions(first: 1, after: $after, topics: $topics, uri: $uri) {
+    nodes { id topic uri }
+    pageInfo { hasNextPage endCursor }
+  }
+}"""
+
+
+def test_a_subscription_made_by_graphql_is_the_one_that_rest_shows() -> None:
+    hook = {"uri": "https://shop.example/graphql"}
+    made = run(CREATE, topic="CUSTOMER_TAGS_ADDED", hook=hook)["data"]["webhookSubscriptionCreate"]
+    again = run(CREATE, topic="CUSTOMER_TAGS_ADDED", hook=hook)["data"]["webhookSubscriptionCreate"]
+    other = run(CREATE, topic="ORDERS_CREATE", hook=hook)["data"]["webhookSubscriptionCreate"]
+    assert made["userErrors"] == other["userErrors"] == []
+    assert "already been taken" in again["userErrors"][0]["message"]
+    assert [(row.topic, row.address) for row in shopify.Webhook.find()] == [
+        ("customer.tags_added", hook["uri"]),
+        ("orders/create", hook["uri"]),
+    ]
+    first = run(LIST)["data"]["webhookSubscriptions"]
+    second = run(LIST, after=first["pageInfo"]["endCursor"])["data"]["webhookSubscriptions"]
+    assert [first["nodes"][0]["id"], second["nodes"][0]["id"]] == [
+        made["webhookSubscription"]["id"],
+        other["webhookSubscription"]["id"],
+    ]
+    assert (first["pageInfo"]["hasNextPage"], second["pageInfo"]["hasNextPage"]) == (True, False)
+    found = run(LIST, topics=["ORDERS_CREATE"], uri=hook["uri"])["data"]["webhookSubscriptions"]
+    assert [node["topic"] for node in found["nodes"]] == ["ORDERS_CREATE"]
+    drop = "mutation ($id: ID!) { webhookSubscriptionDelete(id: $id) { deletedWebhookSubscriptionId } }"
+    for subscription in (made, other):
+        assert run(drop, id=subscription["webhookSubscription"]["id"])["data"]["webhookSubscriptionDelete"]
+    assert list(shopify.Webhook.find()) == []
+
+
+@pytest.mark.parametrize("topic", ["CUSTOMERS_REDACT", "SHOP_REDACT", "CUSTOMERS_DATA_REQUEST"])
+def test_compliance_topics_are_not_subscribed_by_api(topic: str) -> None:
+    assert "errors" in run(CREATE, topic=topic, hook={"uri": "https://shop.example/hook"})
+
+
 def test_the_shop_its_scopes_and_the_call_limit_are_shown() -> None:
     assert shopify.Shop.current().currency == "USD"
     assert "write_customers" in [scope.handle for scope in shopify.AccessScope.find()]

@@ -8,6 +8,7 @@ import uuid
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 from starlette.responses import Response
@@ -15,9 +16,9 @@ from starlette.responses import Response
 from sandbox.calls import Call
 from sandbox.facts import Person, utc_now, valid_email
 from sandbox.platforms.klaviyo import render
-from sandbox.platforms.klaviyo.jsonapi import body_data, document, invalid, not_found, stamp
+from sandbox.platforms.klaviyo.jsonapi import body_data, document, failure, invalid, not_found, stamp
 from sandbox.platforms.klaviyo.state import METRICS, State, suppress, unsubscribe_email
-from sandbox.standin import Act, Way, Webhook
+from sandbox.standin import Act, Handler, Way, Webhook
 from sandbox.store import Row
 
 ACCOUNT_ID = "SbXk01"
@@ -28,6 +29,15 @@ TOPICS = {
     "bounced": "event:klaviyo.bounced_email",
     "webinar": "event:api.webinar_registered",
 }
+# Topics of an account's other metrics: subscribed to, but nothing here makes them happen.
+_QUIET = tuple(
+    f"event:klaviyo.{name}"
+    for name in (
+        "dropped_email", "manually_suppressed_from_email_marketing", "manually_unsuppressed_from_email_marketing",
+        "opened_email", "subscribed_to_sms_marketing", "unsubscribed_from_sms_marketing", "updated_email_preferences",
+    )
+)  # fmt: skip
+ALL_TOPICS = (*TOPICS.values(), *_QUIET)
 
 
 def sign(secret: str, body: bytes, timestamp: str) -> str:
@@ -51,37 +61,35 @@ class Webhooks:
 
     def ways(self) -> list[Way]:
         """The paths."""
+        one = {"GET": self.one, "PATCH": self.update, "DELETE": self.delete}
         return [
-            Way("/api/webhooks", GET=self.every, POST=self.create),
-            Way("/api/webhooks/{id}", GET=self.one, DELETE=self.delete),
-            Way("/api/webhook-topics", GET=self.topics),
+            Way("/api/webhooks", GET=self._if_allowed(self.every), POST=self._if_allowed(self.create)),
+            Way("/api/webhooks/{id}", **{method: self._if_allowed(handler) for method, handler in one.items()}),
+            Way("/api/webhook-topics", GET=self._if_allowed(self.topics)),
         ]
 
     def every(self, call: Call) -> Response:
         """GET /api/webhooks."""
-        return document([self._resource(call, row_id) for row_id in self.table.rows], links=_links(call))
+        return self._document(call, list(self.table.rows), links=_links(call))
 
     def one(self, call: Call) -> Response:
         """GET /api/webhooks/{id}."""
-        return document(self._resource(call, self._known(call)))
+        return self._document(call, self._known(call))
 
     def create(self, call: Call) -> Response:
-        """POST /api/webhooks; plain http is taken for loopback addresses only."""
+        """POST /api/webhooks."""
         data = body_data(call, "webhook")
-        attributes = data.get("attributes") or {}
-        url, secret = str(attributes.get("endpoint_url", "")), str(attributes.get("secret_key", ""))
-        if not url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
-            raise invalid("The endpoint_url must use https.", pointer="/data/attributes/endpoint_url")
-        if len(secret) < 16 or not attributes.get("name"):
-            raise invalid("A name and a secret_key of 16 or more are needed.", pointer="/data/attributes/secret_key")
-        related = ((data.get("relationships") or {}).get("webhook-topics") or {}).get("data") or []
-        topics = [item["id"] for item in related]
-        if not topics or not set(topics) <= set(TOPICS.values()):
-            raise invalid("Unknown webhook topic.", pointer="/data/relationships/webhook-topics")
         row_id, at = "01" + uuid.uuid4().hex[:24].upper(), stamp(utc_now())
-        row = {"name": attributes["name"], "endpoint_url": url, "secret": secret, "topics": topics, "created_at": at}
-        self.table.put(row_id, row)
-        return document(self._resource(call, row_id), 201)
+        row = {"description": None, "enabled": True, "created_at": at, "updated_at": at}
+        self.table.put(row_id, row | _attributes(data, new=True) | _topics_of(data, new=True))
+        return document(self._resource(call, row_id, with_topics=True), 201)
+
+    def update(self, call: Call) -> Response:
+        """PATCH /api/webhooks/{id}: what is given changes."""
+        row_id, data = self._known(call), body_data(call, "webhook")
+        changed = _attributes(data, new=False) | _topics_of(data, new=False) | {"updated_at": stamp(utc_now())}
+        self.table.put(row_id, self.table.rows[row_id] | changed)
+        return document(self._resource(call, row_id, with_topics=True))
 
     def delete(self, call: Call) -> Response:
         """DELETE /api/webhooks/{id}."""
@@ -90,9 +98,7 @@ class Webhooks:
 
     def topics(self, call: Call) -> Response:
         """GET /api/webhook-topics."""
-        me = f"{render.root(call)}/api/webhook-topics"
-        data = [{"type": "webhook-topic", "id": t, "links": {"self": f"{me}/{t}/"}} for t in TOPICS.values()]
-        return document(data, links=_links(call))
+        return document([_topic(call, topic) for topic in ALL_TOPICS], links=_links(call))
 
     def unsubscribe(self, person: Person, options: Row) -> Webhook:
         """The person uses the unsubscribe link of a mail."""
@@ -147,7 +153,7 @@ class Webhooks:
 
     def _webhook(self, what: str, event: str) -> Webhook:
         topic = TOPICS[what]
-        own = [row for row in self.table.rows.values() if topic in row["topics"]]
+        own = [row for row in self.table.rows.values() if row["enabled"] and topic in row["topics"]]
         hook_id = next((i for i, row in self.table.rows.items() if row in own), "01SANDBOXWEBHOOK0000000000")
         item = {"topic": topic, "external_id": event, "payload": {"data": render.event(None, self.state, event)}}
         meta = {
@@ -175,21 +181,68 @@ class Webhooks:
             raise not_found("webhook", call.path_params["id"])
         return call.path_params["id"]
 
-    def _resource(self, call: Call, row_id: str) -> Row:
+    def _if_allowed(self, handler: Handler) -> Handler:
+        """Refuse accounts without Advanced KDP; the documentation names the plan, not the words of the refusal."""
+
+        def answer(call: Call) -> Response:
+            if self.state.standin.world.settings.klaviyo_plan == "advanced_kdp":
+                return handler(call)
+            detail = "You do not have permission to perform this action."
+            return failure(403, "permission_denied", "Permission denied.", detail)
+
+        return answer
+
+    def _document(self, call: Call, found: str | list[str], **more: Any) -> Response:
+        """Webhooks; their topics stand in the answer only when `include` asks for them."""
+        ids, wanted = [found] if isinstance(found, str) else found, call.query.get("include") == "webhook-topics"
+        resources = [self._resource(call, row_id, with_topics=wanted) for row_id in ids]
+        if wanted:
+            topics = sorted({topic for row_id in ids for topic in self.table.rows[row_id]["topics"]})
+            more["included"] = [_topic(call, topic) for topic in topics]
+        return document(resources[0] if isinstance(found, str) else resources, **more)
+
+    def _resource(self, call: Call, row_id: str, with_topics: bool) -> Row:
         row = self.table.rows[row_id]
-        me = f"{render.root(call)}/api/webhooks/{row_id}"
-        attributes: dict[str, Any] = {
-            "name": row["name"], "description": None, "endpoint_url": row["endpoint_url"], "enabled": True,
-            "created_at": row["created_at"], "updated_at": row["created_at"],
-        }  # fmt: skip
-        topics = {
-            "data": [{"type": "webhook-topic", "id": topic} for topic in row["topics"]],
+        me, address = f"{render.root(call)}/api/webhooks/{row_id}", urlsplit(row["endpoint_url"])
+        attributes = {name: row[name] for name in ("name", "description", "enabled", "created_at", "updated_at")}
+        # Only the beginning of an address is shown: the rest may hold a secret.
+        attributes["endpoint_url"] = f"{address.scheme}://{address.netloc}"
+        topics: Row = {
             "links": {"self": f"{me}/relationships/webhook-topics/", "related": f"{me}/webhook-topics/"},
         }
+        if with_topics:
+            topics["data"] = [{"type": "webhook-topic", "id": topic} for topic in row["topics"]]
         return {
             "type": "webhook", "id": row_id, "attributes": attributes, "links": {"self": f"{me}/"},
             "relationships": {"webhook-topics": topics},
         }  # fmt: skip
+
+
+def _attributes(data: Row, new: bool) -> Row:
+    """The attributes given; plain http is taken for loopback addresses only."""
+    given: Row = data.get("attributes") or {}
+    url, secret = str(given.get("endpoint_url", "")), str(given.get("secret_key", ""))
+    if (new or "endpoint_url" in given) and not url.startswith(("https://", "http://127.0.0.1", "http://localhost")):
+        raise invalid("The endpoint_url must use https.", pointer="/data/attributes/endpoint_url")
+    if (new or "secret_key" in given) and len(secret) < 16:
+        raise invalid("A secret_key of 16 or more characters is needed.", pointer="/data/attributes/secret_key")
+    if new and not given.get("name"):
+        raise invalid("A name is needed.", pointer="/data/attributes/name")
+    kept = {name: given[name] for name in ("name", "description", "endpoint_url", "enabled") if name in given}
+    return kept | ({"secret": secret} if secret else {})
+
+
+def _topics_of(data: Row, new: bool) -> Row:
+    related = ((data.get("relationships") or {}).get("webhook-topics") or {}).get("data") or []
+    topics = [item["id"] for item in related]
+    if (new and not topics) or not set(topics) <= set(ALL_TOPICS):
+        raise invalid("Unknown webhook topic.", pointer="/data/relationships/webhook-topics")
+    return {"topics": topics} if topics else {}
+
+
+def _topic(call: Call, topic: str) -> Row:
+    me = f"{render.root(call)}/api/webhook-topics/{topic}/"
+    return {"type": "webhook-topic", "id": topic, "links": {"self": me}}
 
 
 def _links(call: Call) -> dict[str, str | None]:

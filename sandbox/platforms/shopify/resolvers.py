@@ -13,6 +13,7 @@ from sandbox.calls import Call
 from sandbox.facts import utc_now
 from sandbox.platforms.shopify.search import compile_search
 from sandbox.platforms.shopify.state import State, gid, split_tags
+from sandbox.platforms.shopify.subscriptions import Subscriptions
 from sandbox.store import Row
 
 _CONSENT_WRITES = ("SUBSCRIBED", "UNSUBSCRIBED", "PENDING")
@@ -32,6 +33,7 @@ class Root:
             "customersCount": self.count, "customers": self.customers, "tagsAdd": self.add_tags,
             "tagsRemove": self.remove_tags, "customerEmailMarketingConsentUpdate": self.consent_to_email,
             "customerSmsMarketingConsentUpdate": self.consent_to_sms, "customerRequestDataErasure": self.erase,
+            **Subscriptions(self._state).fields(),
         }  # fmt: skip
 
     def shop(self, info: Any) -> Row:

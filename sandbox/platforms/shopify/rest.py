@@ -12,20 +12,13 @@ from sandbox.calls import Call
 from sandbox.facts import utc_now, valid_email, valid_phone
 from sandbox.platforms.shopify.paging import conditions, limit_of, page, refusal
 from sandbox.platforms.shopify.search import compile_search
-from sandbox.platforms.shopify.state import State, gid, split_tags, stamp
+from sandbox.platforms.shopify.state import State, split_tags
+from sandbox.platforms.shopify.subscriptions import TOPICS, WrongSubscriptionError, subscribe
 from sandbox.standin import RefusalError, Way, json_response
 from sandbox.store import Row
 
 BASE = "/admin/api/{version}"
 SCOPES = ("read_customers", "write_customers", "read_orders", "read_all_orders", "read_webhooks")
-TOPICS = frozenset(
-    {
-        "customers/create", "customers/update", "customers/delete", "customers/disable", "customers/enable",
-        "customers/merge", "customers/purchasing_summary", "customers_email_marketing_consent/update",
-        "customers_marketing_consent/update", "customer.tags_added", "customer.tags_removed", "orders/create",
-        "orders/updated", "orders/paid", "orders/cancelled", "refunds/create", "app/uninstalled",
-    }
-)  # fmt: skip
 _OPEN: dict[str, Callable[[Row], bool]] = {
     "any": lambda row: True,
     "open": lambda row: row["cancelled_at"] is None and row["closed_at"] is None,
@@ -39,7 +32,6 @@ class Rest:
 
     def __init__(self, state: State, shop: Row) -> None:
         self.state, self.shop = state, shop
-        self._webhook_ids = itertools.count(1_100_000_000_001 + len(state.webhooks.rows))
 
     def ways(self) -> list[Way]:
         """The paths."""
@@ -145,17 +137,10 @@ class Rest:
         topic, address = given.get("topic"), str(given.get("address", ""))
         if topic not in TOPICS:
             raise refusal(422, {"topic": ["Invalid topic specified. Topics allowed: " + ", ".join(sorted(TOPICS))]})
-        if not address.startswith(("https://", "http://127.0.0.1", "http://localhost")):
-            raise refusal(422, {"address": ["protocol http:// is not supported"]})
-        if any((row["topic"], row["address"]) == (topic, address) for row in self.state.webhooks.rows.values()):
-            raise refusal(422, {"address": ["for this topic has already been taken"]})
-        number, at = next(self._webhook_ids), stamp(utc_now())
-        row = {
-            "id": number, "topic": topic, "address": address, "format": "json", "created_at": at, "updated_at": at,
-            "fields": [], "metafield_namespaces": [], "private_metafield_namespaces": [], "api_version": "2026-10",
-            "admin_graphql_api_id": gid("WebhookSubscription", number),
-        }  # fmt: skip
-        self.state.webhooks.put(str(number), row)
+        try:
+            row = subscribe(self.state, str(topic), address)
+        except WrongSubscriptionError as wrong:
+            raise refusal(422, {wrong.field: [wrong.message]}) from None
         return json_response({"webhook": row}, 201)
 
     def delete_webhook(self, call: Call) -> Response:

@@ -19,6 +19,13 @@ type Query {
   customersCount(query: String, limit: Int): Count
   node(id: ID!): Node
   nodes(ids: [ID!]!): [Node]!
+  webhookSubscription(id: ID!): WebhookSubscription
+  webhookSubscriptions(
+    first: Int, after: String, last: Int, before: String, reverse: Boolean = false, query: String,
+    sortKey: WebhookSubscriptionSortKeys = CREATED_AT, format: WebhookSubscriptionFormat,
+    topics: [WebhookSubscriptionTopic!], uri: String,
+    callbackUrl: URL @deprecated(reason: "Use `uri` instead.")
+  ): WebhookSubscriptionConnection!
 }
 
 type Mutation {
@@ -31,6 +38,10 @@ type Mutation {
     input: CustomerSmsMarketingConsentUpdateInput!
   ): CustomerSmsMarketingConsentUpdatePayload
   customerRequestDataErasure(customerId: ID!): CustomerRequestDataErasurePayload
+  webhookSubscriptionCreate(
+    topic: WebhookSubscriptionTopic!, webhookSubscription: WebhookSubscriptionInput!
+  ): WebhookSubscriptionCreatePayload
+  webhookSubscriptionDelete(id: ID!): WebhookSubscriptionDeletePayload
 }
 
 type Shop { id: ID! name: String! email: String! myshopifyDomain: String! currencyCode: String! ianaTimezone: String! }
@@ -134,6 +145,50 @@ input CustomerSmsMarketingConsentInput {
   consentUpdatedAt: DateTime
   sourceLocationId: ID
 }
+
+type ApiVersion { displayName: String! handle: String! supported: Boolean! }
+type WebhookSubscription {
+  id: ID!
+  legacyResourceId: UnsignedInt64!
+  topic: WebhookSubscriptionTopic!
+  uri: String!
+  format: WebhookSubscriptionFormat!
+  filter: String
+  name: String
+  includeFields: [String!]!
+  metafieldNamespaces: [String!]!
+  apiVersion: ApiVersion!
+  createdAt: DateTime!
+  updatedAt: DateTime!
+  callbackUrl: URL! @deprecated(reason: "Use `uri` instead.")
+  endpoint: WebhookSubscriptionEndpoint! @deprecated(reason: "Use `uri` instead.")
+}
+union WebhookSubscriptionEndpoint = WebhookHttpEndpoint
+type WebhookHttpEndpoint { callbackUrl: URL! }
+type WebhookSubscriptionConnection {
+  edges: [WebhookSubscriptionEdge!]!
+  nodes: [WebhookSubscription!]!
+  pageInfo: PageInfo!
+}
+type WebhookSubscriptionEdge { cursor: String! node: WebhookSubscription! }
+enum WebhookSubscriptionSortKeys { CREATED_AT ID RELEVANCE }
+enum WebhookSubscriptionFormat { JSON XML }
+enum WebhookSubscriptionTopic {
+  APP_UNINSTALLED CUSTOMERS_CREATE CUSTOMERS_DELETE CUSTOMERS_DISABLE CUSTOMERS_EMAIL_MARKETING_CONSENT_UPDATE
+  CUSTOMERS_ENABLE CUSTOMERS_MARKETING_CONSENT_UPDATE CUSTOMERS_MERGE CUSTOMERS_PURCHASING_SUMMARY CUSTOMERS_UPDATE
+  CUSTOMER_TAGS_ADDED CUSTOMER_TAGS_REMOVED ORDERS_CANCELLED ORDERS_CREATE ORDERS_PAID ORDERS_UPDATED REFUNDS_CREATE
+}
+input WebhookSubscriptionInput {
+  uri: String
+  format: WebhookSubscriptionFormat
+  filter: String
+  name: String
+  includeFields: [String!]
+  metafieldNamespaces: [String!]
+  callbackUrl: URL @deprecated(reason: "Use `uri` instead.")
+}
+type WebhookSubscriptionCreatePayload { webhookSubscription: WebhookSubscription userErrors: [UserError!]! }
+type WebhookSubscriptionDeletePayload { deletedWebhookSubscriptionId: ID userErrors: [UserError!]! }
 
 type UserError { field: [String!] message: String! }
 type CodedUserError { field: [String!] message: String! code: String }

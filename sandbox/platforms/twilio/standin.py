@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from sandbox.calls import Call
 from sandbox.facts import Facts, Person, utc_now, valid_phone
+from sandbox.platforms.twilio.addresses import Addresses
 from sandbox.platforms.twilio.errors import failure, not_found
 from sandbox.platforms.twilio.messages import BASE, Messages, rfc2822
 from sandbox.standin import StandIn, Way, Webhook, json_response
@@ -51,18 +52,20 @@ class Twilio(StandIn):
     def __init__(self, world: World) -> None:
         super().__init__(world)
         self.messages = Messages(self, NUMBER, SERVICE_SID, ACCOUNT_SID)
+        self.addresses = Addresses(self, ACCOUNT_SID, (NUMBER_SID, NUMBER), SERVICE_SID)
         self.acts = {"sms_stop": self.stop, "sms_text": self.text}
 
     def seed(self, facts: Facts) -> None:
         """Fill the message log."""
         self.messages.seed(facts)
+        self.addresses.seed()
 
     def ways(self) -> list[Way]:
         """All paths of the three hosts."""
         return [
             *self.messages.ways(),
             Way("/2010-04-01/Accounts/{account}.json", GET=self.account),
-            Way(BASE + "/IncomingPhoneNumbers.json", GET=self.numbers),
+            *self.addresses.ways(),
             Way("/v1/Consents/Bulk", POST=self.consents),
         ]
 
@@ -111,19 +114,6 @@ class Twilio(StandIn):
             }
         )  # fmt: skip
 
-    def numbers(self, call: Call) -> Response:
-        """GET IncomingPhoneNumbers.json: the one number."""
-        at, me = rfc2822(self.world.facts.as_of.isoformat()), f"IncomingPhoneNumbers/{NUMBER_SID}.json"
-        number = {
-            "sid": NUMBER_SID, "account_sid": ACCOUNT_SID, "phone_number": NUMBER, "friendly_name": "(888) 555-0142",
-            "capabilities": {"sms": True, "mms": True, "voice": True, "fax": False}, "status": "in-use",
-            "sms_url": self.world.settings.receiver, "sms_method": "POST", "date_created": at, "date_updated": at,
-            "api_version": "2010-04-01", "uri": f"{BASE.format(account=ACCOUNT_SID)}/{me}",
-        }  # fmt: skip
-        pages = {"page": 0, "page_size": 50, "start": 0, "end": 0, "uri": call.path, "first_page_uri": call.path}
-        rest = {"next_page_uri": None, "previous_page_uri": None}
-        return json_response({"incoming_phone_numbers": [number], **pages, **rest})
-
     def consents(self, call: Call) -> Response:
         """POST /v1/Consents/Bulk: 201 with an outcome per item, errors included."""
         texts = [value for name, value in call.form if name == "Items"]
@@ -166,7 +156,8 @@ class Twilio(StandIn):
             return {"X-Twilio-Signature": sign(token, url, parse_qsl(body.decode(), keep_blank_values=True))}
 
         kind = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8", "User-Agent": "TwilioProxy/1.1"}
-        return Webhook("incoming_message", urlencode(form).encode(), kind, sid, signed)
+        targets = self.addresses.inbound()
+        return Webhook("incoming_message", urlencode(form).encode(), kind, sid, signed, targets)
 
     def _consent(self, call: Call, text: str) -> Row:
         try:
