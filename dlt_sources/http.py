@@ -25,7 +25,7 @@ from dlt_sources.errors import Failure, PlatformError, RetryLater, SetAside, Sto
 CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
 #: No page of any platform comes near this; more is a fault or an attack, and would fill the memory.
 MAX_BODY_BYTES = 64 * 2**20
-_TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504, 520, 522, 524})
+_TRANSIENT = frozenset({408, 423, 425, 429, 477, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
 
 class _Patience(Retry):
@@ -92,12 +92,22 @@ class _Adapter(HTTPAdapter):
         return answer
 
 
-class Session(requests.Session):
-    """A requests session bound to one account: base URL, auth, time-outs, errors of the tree."""
+#: A platform's own reading of an answer that is not 2xx: the error as it is, or a better one.
+Judge = Callable[[requests.Response, PlatformError], PlatformError]
 
-    def __init__(self, account: Account, base_url: str, *, auth: AuthBase | None, retry: bool) -> None:
+
+class Session(requests.Session):
+    """A requests session bound to one account: base URL, auth, time-outs, errors of the tree.
+
+    `judge` is for platforms whose status codes alone do not tell what to do next.
+    """
+
+    def __init__(
+        self, account: Account, base_url: str, *, auth: AuthBase | None, retry: bool, judge: Judge | None = None
+    ) -> None:
         super().__init__()
         self.account = account
+        self._judge = judge
         self.base_url = base_url.rstrip("/")
         self.auth = auth
         self.headers["User-Agent"] = "audiences/0.1"
@@ -144,8 +154,13 @@ class Session(requests.Session):
         except requests.RequestException as error:
             raise unreachable(self.account, object, error) from None
         if not response.ok:
-            raise refused(self.account, object, response, explain(response) if explain else "")
+            raise self.refusal(object, response, explain(response) if explain else "")
         return response
+
+    def refusal(self, object: str, response: requests.Response, detail: str = "") -> PlatformError:
+        """The error for an answer that is not 2xx, as this platform means it."""
+        error = refused(self.account, object, response, detail)
+        return self._judge(response, error) if self._judge else error
 
 
 def json_body(account: Account, object: str, response: requests.Response) -> Any:

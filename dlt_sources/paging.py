@@ -11,7 +11,7 @@ from dlt.sources.helpers.rest_client.client import RESTClient
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 
 from dlt_sources.errors import Failure, SetAside
-from dlt_sources.http import Session, json_body, refused, unreachable
+from dlt_sources.http import Session, json_body, unreachable
 
 
 def pages(
@@ -22,14 +22,17 @@ def pages(
     selector: str,
     paginator: BasePaginator,
     params: Mapping[str, Any] | None = None,
+    json: Mapping[str, Any] | None = None,
+    explain: Callable[[requests.Response], str] | None = None,
     check: Callable[[requests.Response], None] | None = None,
 ) -> Iterator[list[dict[str, Any]]]:
     """Yield the lists found under the key `selector` of each page, as `paginator` follows them.
 
     Raises the errors of the tree: also for a page that is no JSON, or holds no list of objects there, or links back
-    to one already read. `check` may refuse a page for a reason of the platform's own.
+    to one already read. With `json` the pages are asked for by POST. `explain` reads the platform's own error text, and
+    `check` may refuse a page for a reason of the platform's own.
     """
-    account, seen = session.account, set[str]()
+    account, seen = session.account, set[tuple[str, Any]]()
 
     def unusable(response: requests.Response, detail: str) -> SetAside:
         failure = Failure(account.platform, account.name, object, response.status_code, detail)
@@ -39,12 +42,13 @@ def pages(
         if response.is_redirect:
             return
         if not response.ok:
-            raise refused(account, object, response)
+            raise session.refusal(object, response, explain(response) if explain else "")
         if check:
             check(response)
-        if response.url in seen:
+        asked = (response.url, response.request.body)
+        if asked in seen:
             raise unusable(response, "its pages lead in a circle")
-        seen.add(response.url)
+        seen.add(asked)
         body = json_body(account, object, response)
         rows = body.get(selector) if isinstance(body, dict) else None
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -55,7 +59,9 @@ def pages(
     try:
         yield from client.paginate(
             path,
+            method="GET" if json is None else "POST",
             params=dict(params or {}),
+            json=None if json is None else dict(json),
             paginator=paginator,
             data_selector=f"['{selector}']",
             hooks={"response": [accept]},

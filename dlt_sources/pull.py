@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from dlt_sources.accounts import Account
-from dlt_sources.errors import AudiencesError, Failure, SetAside
+from dlt_sources.errors import AudiencesError, Failure, SetAside, StopRun
 from dlt_sources.platform import Object, Platform
 
 # dlt reads these where it starts; it must neither call home nor write to the terminal.
@@ -59,7 +59,7 @@ class Pulled:
     """What one pull brought for one object of one account.
 
     `contacted_at` is None unless the source answered to the end; then `error` says why, and the next pull starts
-    where this one did.
+    where this one did. `note` says what is no fault and yet worth knowing: an optional object that the plan lacks.
     """
 
     platform: str
@@ -70,6 +70,7 @@ class Pulled:
     seconds: float = 0.0
     contacted_at: datetime | None = None
     error: str | None = None
+    note: str = ""
 
 
 def pull(
@@ -147,7 +148,11 @@ class _Task:
                 state["cursor"] = min(newest, started).isoformat()
             self.pulled.contacted_at = datetime.now(UTC)
         except AudiencesError as error:
-            self.pulled.error = str(error)
+            if self.obj.optional and isinstance(error, StopRun) and error.failure.status == 403:
+                self.pulled.note = f"Left out, the rest goes on: {error}"
+                self.pulled.contacted_at = datetime.now(UTC)
+            else:
+                self.pulled.error = str(error)
         except Exception as error:
             # The others go on. Only the place is told: the text of an unforeseen error may hold personal data.
             place = traceback.extract_tb(error.__traceback__)[-1]

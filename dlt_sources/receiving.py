@@ -31,12 +31,17 @@ def require_equal(given: str, computed: str, status: int) -> None:
 
 def json_object(body: bytes) -> dict[str, Any]:
     """The body as a JSON object; WebhookRejected(400) if it is none."""
-    try:
-        decoded = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        raise WebhookRejected("not_json", status=400) from None
+    decoded = _json(body)
     if not isinstance(decoded, dict):
         raise WebhookRejected("not_an_object", status=400)
+    return decoded
+
+
+def json_items(body: bytes) -> list[Any]:
+    """The body as a JSON list; WebhookRejected(400) if it is none."""
+    decoded = _json(body)
+    if not isinstance(decoded, list):
+        raise WebhookRejected("not_a_list", status=400)
     return decoded
 
 
@@ -60,3 +65,10 @@ def moment(value: Any, received_at: datetime) -> datetime:
     except (TypeError, ValueError, OverflowError, OSError):
         return received_at
     return min(at if at.tzinfo else at.replace(tzinfo=UTC), received_at)
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise WebhookRejected("not_json", status=400) from None

@@ -75,6 +75,7 @@ def pull_assets(platform: Platform) -> AssetsDefinition:
                     "rows": sum(one.rows for one in mine),
                     "pages": sum(one.pages for one in mine),
                     "seconds": round(sum(one.seconds for one in mine), 2),
+                    **({"note": notes} if (notes := "\n".join(one.note for one in mine if one.note)) else {}),
                 },
                 check_results=[
                     AssetCheckResult(
@@ -95,7 +96,7 @@ def pull_assets(platform: Platform) -> AssetsDefinition:
                 quarantined=0,
                 rows_out=sum(one.rows for one in pulled),
                 seconds=time.monotonic() - started,
-                note=_note(configured=bool(configured), errors=[one.error for one in pulled if one.error]),
+                note=_note(configured=bool(configured), said=[one.error or one.note for one in pulled]),
             ),
         )
 
@@ -159,7 +160,7 @@ def _object_spec(platform: Platform, obj: Object) -> AssetSpec:
     )
 
 
-def _note(*, configured: bool, errors: list[str]) -> str:
+def _note(*, configured: bool, said: list[str]) -> str:
     if not configured:
         return "not configured"
-    return "; ".join(errors)
+    return "; ".join(filter(None, said))

@@ -176,7 +176,7 @@ class _Run:
             try:
                 caller.send(call)
             except StopRun as error:
-                if error.failure.status in (401, 403):
+                if error.failure.status in (401, 403, 429):  # the whole account, also for the rest of the day
                     raise
                 # Anything else may concern this one list or channel: the others go on.
                 impossible.add(kind)

@@ -163,7 +163,7 @@ class Sender:
             _log.error("Calls to %s (%s) wait: %s", *queue, error)
             self._opened.pop(queue, None)
             self.outbox.later(rows, str(error), SLOW)
-            if isinstance(error, StopRun) and error.failure.status in (401, 403):  # else it may be one list or record
+            if isinstance(error, StopRun) and error.failure.status in (401, 403, 429):  # else one list or record
                 self._pause(queue, SLOW[0])
 
     def _remove(self, destination: Destination, rows: Sequence[SqlRow[Any]]) -> Sequence[Outcome]:
