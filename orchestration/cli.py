@@ -160,6 +160,14 @@ def platforms(
 
 
 @app.command()
+def lane(json: Json = False) -> None:
+    """Find the lane of an event by answering a few questions."""
+    from orchestration.choosing import choose_lane
+
+    choose_lane(as_json=json)
+
+
+@app.command()
 def docs() -> None:
     """Build the dbt docs into data/published/dbt_docs."""
     from orchestration.dbt_docs import build
