@@ -14,6 +14,7 @@ from expectations.validation import CheckResult
 from orchestration import dbt_results, parsing, quality, warehouse
 from orchestration.activation import accepted, catalogue, guards
 from orchestration.activation.catalogue import Place
+from orchestration.activation.changes import Change, changes
 from orchestration.activation.funnel import Funnel, accepted_people, funnels
 from orchestration.activation.plan import PlanSummary, plan
 from orchestration.activation.publish import publish
@@ -38,6 +39,8 @@ class Built:
     quarantine: list[tuple[str, str, str, str, int]]
     checks: list[CheckResult]
     absorbed: int = 0
+    #: People added and removed since the build before; None when there was none to compare with.
+    changes: list[Change] | None = None
 
     @property
     def quarantined(self) -> int:
@@ -91,6 +94,7 @@ def finish(home: Home, state: State) -> Built:
         quarantine = connection.execute(
             "SELECT platform, object, field, reason, count(*) FROM marts.quarantine GROUP BY ALL ORDER BY ALL"
         ).fetchall()
+        moved = changes(home, connection, build.build_id, [audience.name for audience in current.audiences])
         built = Built(
             build_id=build.build_id,
             as_of=build.as_of,
@@ -99,6 +103,7 @@ def finish(home: Home, state: State) -> Built:
             funnels=funnels(connection, state, current),
             quarantine=quarantine,
             checks=checks,
+            changes=_former_changes(home, build.build_id) if moved is None else moved,
             absorbed=publish(home, state, connection, current).absorbed,
         )
     catalogue.replace_file(home.published / _FIGURES, _adapter.dump_json(built))
@@ -121,6 +126,15 @@ def current_funnels(home: Home) -> list[Funnel]:
     finally:
         state.close()
     return [replace(funnel, accepted=accepted_now.get(funnel.audience, 0)) for funnel in read(home).funnels]
+
+
+def _former_changes(home: Home, build_id: int) -> list[Change] | None:
+    """What was found when this very build was finished before: it is planned anew against its own copy."""
+    try:
+        former = read(home)
+    except (AudiencesError, ValueError):
+        return None
+    return former.changes if former.build_id == build_id else None
 
 
 def counts(reasons: Mapping[str, int]) -> list[tuple[str, int]]:
