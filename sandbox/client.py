@@ -39,7 +39,7 @@ class Sandbox:
     def __init__(self, described: dict[str, Any]) -> None:
         self.urls: dict[str, str] = described["urls"]
         self.credentials: dict[str, dict[str, str]] = described["credentials"]
-        self.config: dict[str, dict[str, str]] = described["config"]
+        self.config: dict[str, dict[str, Any]] = described["config"]
         self.pid: int = described["pid"]
         self._session = requests.Session()
         self._session.trust_env = False

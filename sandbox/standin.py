@@ -116,7 +116,7 @@ class StandIn(ABC):
         """Hear that a webhook target failed at every try; whether a subscription was deleted for it."""
         return False
 
-    def config(self, url: str) -> dict[str, str]:
+    def config(self, url: str) -> dict[str, Any]:
         """What a client has to be told besides the credentials."""
         return {"base_url": url}
 

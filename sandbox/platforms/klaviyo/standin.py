@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from starlette.responses import Response
 
@@ -111,9 +111,10 @@ class Klaviyo(StandIn):
             found[self.state.lists.rows[row["list"]]["name"]].append(row["profile"])
         return {name: sorted(ids) for name, ids in sorted(found.items())}
 
-    def config(self, url: str) -> dict[str, str]:
-        """Where it answers, and the revision it speaks."""
-        return {"base_url": url, "revision": NEWEST_REVISION}
+    def config(self, url: str) -> dict[str, Any]:
+        """Where it answers, the revision it speaks, and the property that carries AEvent's registrant id."""
+        external = {"aevent:main": "aevent_registrant_id"}
+        return {"base_url": url, "revision": NEWEST_REVISION, "external_ids": external}
 
 
 def _wrong_revision(call: Call) -> Response | None:

@@ -199,6 +199,8 @@ def _profile(person: Person, record: Record) -> Row:
     shops = person.at("shopify")
     if shops:
         row["properties"] = {"Shopify customer": True}
+    if record.registrant_id:
+        row["properties"] = row["properties"] | {"aevent_registrant_id": record.registrant_id}
     changes = [s.at for s in statements]
     for block in person.blocks:
         if block.email in own:

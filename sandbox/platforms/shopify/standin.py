@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from starlette.responses import Response
 
@@ -103,6 +103,7 @@ class Shopify(StandIn):
                 found.setdefault(tag, []).append(row_id)
         return {tag: sorted(ids) for tag, ids in sorted(found.items())}
 
-    def config(self, url: str) -> dict[str, str]:
-        """Where it answers (the path /admin/api/VERSION is the client's), its domain and version."""
-        return {"base_url": url, "shop_domain": DOMAIN, "api_version": VERSIONS[-1]}
+    def config(self, url: str) -> dict[str, Any]:
+        """Where it answers (without /admin/api/VERSION), its domain and version, and who carries AEvent's id."""
+        external = {"aevent:main": "facts.aevent_registrant_id"}
+        return {"base_url": url, "shop_domain": DOMAIN, "api_version": VERSIONS[-1], "external_ids": external}

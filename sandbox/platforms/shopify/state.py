@@ -59,8 +59,9 @@ class State:
         for person in facts.people.values():
             for record in person.at("shopify"):
                 customers[record.record_id] = _customer(person, record)
-                if record.birth_date:
-                    metafields[record.record_id] = {"fields": [_birth_date(record)]}
+                fields = _metafields(record)
+                if fields:
+                    metafields[record.record_id] = {"fields": fields}
             for order in person.orders:
                 orders[order.order_id] = order_row(order, customers[order.record_id], person)
         for row in sorted(orders.values(), key=lambda order: order["id"]):
@@ -208,10 +209,18 @@ def _address(country: str, region: str | None, person: Person, phone: str | None
     }  # fmt: skip
 
 
-def _birth_date(record: Record) -> Row:
+def _metafields(record: Record) -> list[Row]:
+    known = (
+        ("birth_date", "date", record.birth_date, 2),
+        ("aevent_registrant_id", "single_line_text_field", record.registrant_id, 3),
+    )
+    return [_metafield(record, key, kind, value, offset) for key, kind, value, offset in known if value]
+
+
+def _metafield(record: Record, key: str, kind: str, value: str, offset: int) -> Row:
     number, at = int(record.record_id), stamp(record.created_at)
     return {
-        "id": number + 2, "namespace": "facts", "key": "birth_date", "type": "date", "value": record.birth_date,
+        "id": number + offset, "namespace": "facts", "key": key, "type": kind, "value": value,
         "description": None, "owner_id": number, "owner_resource": "customer", "created_at": at, "updated_at": at,
-        "admin_graphql_api_id": gid("Metafield", number + 2),
+        "admin_graphql_api_id": gid("Metafield", number + offset),
     }  # fmt: skip
