@@ -118,6 +118,7 @@ def _described(person: Person) -> dict[str, Any]:
     return {
         "person": person.person, "first": person.first, "last": person.last, "story": person.story, "records": records,
         "emails": person.identifiers("email"), "phones": person.identifiers("phone"),
+        "registrant_id": person.registrant_id,
     }  # fmt: skip
 
 

@@ -21,6 +21,7 @@ REASONS = (
     "age_no_evidence", "left",
 )  # fmt: skip
 _AGE_REASONS = frozenset(REASONS[2:3] + REASONS[10:14])
+_LEAVING_TAG = "buyer"
 _ENOUGH = {"USD": Decimal(500), "CAD": Decimal(700), "GBP": Decimal(400)}
 
 
@@ -159,11 +160,11 @@ class Truth:
         return [*place, "age_level_low" if born else "age_no_evidence"]
 
     def country(self, person: Person) -> str | None:
-        """Where the person is: newest order, else default address, else the mailer's location, else the phone."""
+        """Where the person is: newest order, else default address, else mailer or CRM, else the phone."""
         shipped = [order for order in person.orders if order.country and order.processed_at < self.as_of]
         if shipped:
             return max(shipped, key=lambda order: order.processed_at).country
-        for platform in ("shopify", "klaviyo"):
+        for platform in ("shopify", "klaviyo", "hubspot"):
             known = [record for record in person.at(platform) if record.country]
             if known:
                 return max(known, key=lambda record: record.created_at).country
@@ -176,7 +177,9 @@ class Truth:
 
     def _left(self, person: Person) -> bool:
         since = min(_within(person.registrations, 14, self.as_of))
-        return any(since <= order.processed_at < self.as_of for order in person.orders)
+        bought = [order.processed_at for order in person.orders]
+        tagged = [tag.at for tag in person.tags if tag.name.casefold() == _LEAVING_TAG]
+        return any(since <= at < self.as_of for at in (*bought, *tagged))
 
 
 def _within(times: list[datetime], days: int, as_of: datetime) -> list[datetime]:
@@ -218,7 +221,7 @@ def _traits(rule: Audience, person: Person, as_of: datetime) -> dict[str, Any]:
 AUDIENCES: dict[str, Audience] = {
     "recent_buyers": Audience(
         "email", "none", lambda person, as_of: bool(_counted(person, 30, as_of)),
-        {"klaviyo": "Recent buyers", "shopify": "aud-recent-buyer"},
+        {"klaviyo": "Recent buyers", "shopify": "aud-recent-buyer", "hubspot": "Recent buyers"},
     ),
     "lapsed_customers": Audience(
         "sms", "none", _lapsed, {"klaviyo": "Lapsed customers SMS", "shopify": "aud-lapsed-sms"}
@@ -230,6 +233,6 @@ AUDIENCES: dict[str, Audience] = {
     "vape_buyers_of_age": Audience("email", "vape", _bought_vape, {"klaviyo": "Vape customers of age"}),
     "webinar_follow_up": Audience(
         "email", "none", lambda person, as_of: bool(_within(person.registrations, 14, as_of)),
-        {"klaviyo": "Webinar follow-up"},
+        {"klaviyo": "Webinar follow-up", "hubspot": "Webinar follow-up"},
     ),
 }  # fmt: skip
