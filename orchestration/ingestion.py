@@ -18,6 +18,7 @@ from dagster import (
 from dlt_sources import accounts, registry
 from dlt_sources.platform import Object, Platform
 from orchestration import stations, warehouse
+from orchestration.landing import by_hand
 from orchestration.resources import WAREHOUSE, House
 from orchestration.stations import Station
 
@@ -27,7 +28,8 @@ _CHECKS = {
     _ANSWERED: "Every configured account answered this pull.",
     _CROSS: "Great Expectations over what has just been landed.",
 }
-_LISTENING = [platform for platform in registry.all_platforms() if platform.has("webhook")]
+#: Whose requests are landed: the platforms that send webhooks, and people of ours.
+LANDED = [by_hand.PLATFORM, *(platform for platform in registry.all_platforms() if platform.has("webhook"))]
 
 
 def raw_key(platform: str, object: str) -> AssetKey:
@@ -110,13 +112,17 @@ def pull_assets(platform: Platform) -> AssetsDefinition:
             raw_key(platform.name, "webhooks"),
             group_name=GROUP,
             kinds={"dlt", "duckdb"},
-            description=f"Webhook requests that {platform.title} sent to the receiver, as received.",
+            description=(
+                "Blocks set and lifted by hand, as landed."
+                if platform is by_hand.PLATFORM
+                else f"Webhook requests that {platform.title} sent to the receiver, as received."
+            ),
         )
-        for platform in _LISTENING
+        for platform in LANDED
     ],
     check_specs=[
         AssetCheckSpec(_CROSS, asset=raw_key(platform.name, "webhooks"), description=_CHECKS[_CROSS])
-        for platform in _LISTENING
+        for platform in LANDED
     ],
     pool=WAREHOUSE,
 )
@@ -130,8 +136,8 @@ def load_landing(context: AssetExecutionContext, house: House) -> Iterator[Mater
         warehouse.ensure_raw(connection, registry.all_platforms(), registry.configured())
     loaded = load(home)
     with warehouse.opened(home) as connection:
-        verdicts = check_webhooks(connection, house.state, [one for one in _LISTENING if loaded.get(one.name)])
-    for platform in _LISTENING:
+        verdicts = check_webhooks(connection, house.state, [one for one in LANDED if loaded.get(one.name)])
+    for platform in LANDED:
         key = raw_key(platform.name, "webhooks")
         yield MaterializeResult(
             asset_key=key,

@@ -22,7 +22,7 @@ from orchestration import stations, warehouse
 from orchestration.dbt_results import run_results
 from orchestration.home import Home
 from orchestration.ingestion import GROUP as RAW
-from orchestration.ingestion import raw_key
+from orchestration.ingestion import LANDED, raw_key
 from orchestration.parsing import environment, manifest
 from orchestration.resources import WAREHOUSE, House
 from orchestration.stations import Station
@@ -70,7 +70,7 @@ class Translator(DagsterDbtTranslator):
             kinds={"duckdb"},
             description=text,
             deps=[raw_key(p.name, obj.name) for p in registry.all_platforms() for obj in p.objects]
-            + [raw_key(p.name, "webhooks") for p in registry.all_platforms() if p.has("webhook")],
+            + [raw_key(p.name, "webhooks") for p in LANDED],
         )
         for table, text in _OWN_TABLES.items()
     ],

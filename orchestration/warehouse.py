@@ -40,6 +40,7 @@ _OWN_TABLES = {
     "accounts": (
         "platform VARCHAR, account VARCHAR, brand VARCHAR, default_region VARCHAR, markets VARCHAR[], external_ids JSON"
     ),
+    "webhooks": _WEBHOOK,
 }
 
 

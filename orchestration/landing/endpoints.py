@@ -6,11 +6,13 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from dlt_sources import accounts, registry
 from dlt_sources.accounts import Account
 from dlt_sources.errors import ConfigurationError
 from dlt_sources.platform import Delivery, Webhook
+from orchestration.landing import by_hand
 from orchestration.landing.files import Landed
 
 _log = logging.getLogger(__name__)
@@ -22,6 +24,8 @@ class Endpoint:
 
     account: Account
     webhook: Webhook
+    #: False where a token in the URL takes the place of a signature.
+    signed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +50,20 @@ class Endpoints:
                 broken.add(platform.name)
                 continue
             for account in configured:
-                found[account.platform, account.name] = Endpoint(account, platform.webhook)
+                found[account.platform, account.name] = Endpoint(account, platform.webhook, platform.signed)
         return cls(found, frozenset(broken))
 
     def get(self, platform: str, account: str) -> Endpoint | None:
         """The sender of that name, if it is configured."""
         return self.by_name.get((platform, account))
+
+    def of(self, platform: str) -> list[Endpoint]:
+        """The configured senders of a platform."""
+        return [endpoint for (name, _), endpoint in self.by_name.items() if name == platform]
+
+    def unsigned(self) -> list[Endpoint]:
+        """The senders that sign nothing."""
+        return [endpoint for endpoint in self.by_name.values() if not endpoint.signed]
 
     def account(self, landed: Landed) -> Account:
         """The account a landed request came from; ConfigurationError when it is configured no more."""
@@ -64,6 +76,8 @@ class Endpoints:
 
     def _of(self, landed: Landed) -> Endpoint:
         endpoint = self.get(landed.platform, landed.account)
+        if landed.platform == by_hand.PLATFORM.name:
+            return Endpoint(by_hand.ACCOUNT, cast("Webhook", by_hand))
         if endpoint is None:
             raise ConfigurationError(
                 f"A webhook of {landed.platform} ({landed.account}) waits, but that account is not configured: "

@@ -57,6 +57,10 @@ class Raw:
             )
         self.connection.execute("create schema if not exists raw_audiences")
         self.connection.execute(
+            f"create table if not exists raw_audiences.webhooks ({columns},"
+            " landing_id VARCHAR, topic VARCHAR, lane VARCHAR, received_at TIMESTAMPTZ)"
+        )
+        self.connection.execute(
             "create table if not exists raw_audiences.builds"
             " (build_id BIGINT, as_of TIMESTAMPTZ, known_at TIMESTAMPTZ, started_at TIMESTAMPTZ)"
         )

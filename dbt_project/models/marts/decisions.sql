@@ -10,12 +10,36 @@ keys as (
     select * from {{ ref('person_keys') }}
 ),
 
+-- A block binds the questions of the channels and topics that it names.
 blocks as (
-    select * from {{ ref('identifier_blocks') }}
+    select
+        questions.question_id,
+        blocks.person_id,
+        blocks.identifier_type,
+        blocks.identifier,
+        flatten(list(blocks.reason_codes)) as reason_codes,
+        flatten(list(blocks.suppression_ids)) as suppression_ids
+    from {{ ref('identifier_blocks') }} as blocks
+    inner join questions
+        on
+            blocks.identifier_type = questions.identifier_type
+            and blocks.channel in ('*', questions.channel)
+            and blocks.topic in ('*', questions.topic)
+    group by all
 ),
 
 person_blocks as (
-    select * from {{ ref('person_blocks') }}
+    select
+        questions.question_id,
+        blocks.person_id,
+        flatten(list(blocks.reason_codes)) as reason_codes,
+        flatten(list(blocks.suppression_ids)) as suppression_ids
+    from {{ ref('person_blocks') }} as blocks
+    inner join questions
+        on
+            blocks.channel in ('*', questions.channel)
+            and blocks.topic in ('*', questions.topic)
+    group by all
 ),
 
 consent as (
@@ -78,12 +102,16 @@ considered as (
             as next_change_at
     from keys
     inner join questions on keys.identifier_type = questions.identifier_type
-    left join person_blocks on keys.person_id = person_blocks.person_id
+    left join person_blocks
+        on
+            keys.person_id = person_blocks.person_id
+            and questions.question_id = person_blocks.question_id
     left join blocks
         on
             keys.person_id = blocks.person_id
             and keys.identifier_type = blocks.identifier_type
             and keys.identifier = blocks.identifier
+            and questions.question_id = blocks.question_id
     left join consent
         on
             keys.identifier_type = consent.identifier_type

@@ -3,6 +3,15 @@ with suppressions as (
     where
         scope = 'identifier'
         and recorded_at <= (select known_at from {{ ref('clock') }})
+        and coalesce(ended_at > (select known_at from {{ ref('clock') }}), true)
+),
+
+-- Blocks set by hand in this house, lifted ones included, on whatever scope.
+by_hand as (
+    select * from {{ ref('suppressions') }}
+    where
+        platform = 'audiences'
+        and recorded_at <= (select known_at from {{ ref('clock') }})
 ),
 
 statements as (
@@ -30,6 +39,7 @@ echoes as (
             and suppressions.effective_at >= statements.effective_hi
     where
         suppressions.kind = 'manual_block'
+        and suppressions.platform is distinct from 'audiences'
         and (statements.state = 'withdrawn' or starts_with(statements.state, 'granted'))
     group by suppressions.suppression_id
     having
@@ -39,6 +49,20 @@ echoes as (
             > max(statements.effective_hi) filter (where statements.state = 'withdrawn'),
             false
         )
+    union
+    -- A platform's block that follows ours is our own write of it, and ends with ours. Writes may
+    -- be under way for some minutes after a lift.
+    select suppressions.suppression_id
+    from suppressions
+    inner join by_hand
+        on
+            suppressions.identifier_type = by_hand.identifier_type
+            and suppressions.identifier = by_hand.identifier
+            and suppressions.effective_at >= by_hand.effective_at
+            and coalesce(suppressions.effective_at < by_hand.ended_at + to_minutes(10), true)
+    where
+        suppressions.kind = 'manual_block'
+        and suppressions.platform is distinct from 'audiences'
 ),
 
 standing as (
@@ -51,6 +75,8 @@ blocked as (
         keys.person_id,
         keys.identifier_type,
         keys.identifier,
+        standing.channel,
+        standing.topic,
         standing.reason_code,
         standing.suppression_id
     from standing
@@ -64,6 +90,8 @@ blocked as (
         keys.person_id,
         keys.identifier_type,
         keys.identifier,
+        standing.channel,
+        standing.topic,
         standing.reason_code,
         standing.suppression_id
     from standing
@@ -83,6 +111,8 @@ select
     person_id,
     identifier_type,
     identifier,
+    channel,
+    topic,
     list(distinct reason_code order by reason_code) as reason_codes,
     list(distinct suppression_id order by suppression_id) as suppression_ids
 from blocked

@@ -3,6 +3,7 @@ with suppressions as (
     where
         scope = 'person'
         and recorded_at <= (select known_at from {{ ref('clock') }})
+        and coalesce(ended_at > (select known_at from {{ ref('clock') }}), true)
 ),
 
 -- Also keys that a record no longer shows: they still lead to the person.
@@ -23,6 +24,8 @@ named_keys as (
     select
         suppression_id,
         reason_code,
+        channel,
+        topic,
         identifier_type as key_type,
         identifier as target_key
     from suppressions
@@ -31,6 +34,8 @@ named_keys as (
     select
         suppressions.suppression_id,
         suppressions.reason_code,
+        suppressions.channel,
+        suppressions.topic,
         keys.key_type,
         keys.target_key
     from suppressions
@@ -45,6 +50,8 @@ blocked as (
     select
         named_keys.suppression_id,
         named_keys.reason_code,
+        named_keys.channel,
+        named_keys.topic,
         keys.person_id
     from named_keys
     inner join keys
@@ -53,6 +60,8 @@ blocked as (
     select
         suppressions.suppression_id,
         suppressions.reason_code,
+        suppressions.channel,
+        suppressions.topic,
         records.person_id
     from suppressions
     inner join {{ ref('person_records') }} as records
@@ -64,7 +73,9 @@ blocked as (
 
 select
     person_id,
+    channel,
+    topic,
     list(distinct reason_code order by reason_code) as reason_codes,
     list(distinct suppression_id order by suppression_id) as suppression_ids
 from blocked
-group by person_id
+group by all

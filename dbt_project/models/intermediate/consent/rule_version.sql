@@ -1,5 +1,5 @@
 {#- The plain rules of deciding; raise the number when a model of deciding changes its meaning. -#}
-{% set number = 1 %}
+{% set number = 2 %}
 {% set seeds = [
     'age_levels_required', 'age_tags', 'channel_category_legality', 'event_names', 'minimum_age',
     'placeholder_birth_dates', 'platform_values', 'product_categories', 'reason_codes',

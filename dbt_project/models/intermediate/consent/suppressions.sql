@@ -15,10 +15,13 @@ select
     reasons.identifier_type,
     reasons.identifier,
     -- A kind that the vocabulary does not know binds the whole person.
-    coalesce(kinds.scope, 'person') as scope,
+    coalesce(reasons.scope, kinds.scope, 'person') as scope,
+    coalesce(reasons.channel, '*') as channel,
+    coalesce(reasons.topic, '*') as topic,
     coalesce(kinds.reason_code, 'legal_block') as reason_code,
     reasons.source,
     reasons.effective_at,
-    reasons.recorded_at
+    reasons.recorded_at,
+    reasons.ended_at
 from reasons
 left join kinds on reasons.kind = kinds.kind

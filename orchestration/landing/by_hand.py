@@ -1,0 +1,114 @@
+"""Blocks that somebody sets or lifts by hand, as requests of a platform of our own: one path for all stops.
+
+A block is landed in the speed lane and settled like any webhook, so that the gate sees it as soon as it is durable and
+the removals follow; the build loads it and `decisions` keep it. A lift is landed in the segmentation lane and forbids
+nothing: a build alone can end a block. No receiver takes requests of this platform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Literal, cast
+from uuid import uuid4
+
+import orjson
+
+from dlt_sources.accounts import Account
+from dlt_sources.errors import WebhookRejected
+from dlt_sources.platform import Answer, Delivery, Effect, Event, Identifier, Lane, Platform, Topic, WebhookRequest
+from orchestration.landing.files import Landed, new_id
+
+Act = Literal["suppress", "lift"]
+#: Acts in one request, and so ledger rows in about one transaction.
+ACTS = 500
+_LANES: dict[str, Lane] = {"suppress": "speed", "lift": "segmentation"}
+_EVENTS = {"suppress": "blocked_by_hand", "lift": "block_lifted"}
+PLATFORM = Platform(
+    name="audiences",
+    title="By hand",
+    documentation="docs/operating.md",
+    topics=tuple(Topic(topic=act, event=_EVENTS[act], lane=_LANES[act]) for act in _EVENTS),
+)
+ACCOUNT = Account("audiences", "hand", "*", "", (), MappingProxyType({}))
+ACCEPTED = Answer()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What somebody wants: to block or to lift, on a channel and topic ("*" = every one), who wants it and why."""
+
+    act: Act
+    channel: str
+    topic: str
+    actor: str
+    reason: str
+    at: datetime
+
+    @property
+    def lane(self) -> Lane:
+        """The lane it travels."""
+        return _LANES[self.act]
+
+
+def landed(order: Order, identifiers: Sequence[Identifier]) -> Landed:
+    """The order as one landed request about at most ACTS identifiers."""
+    request_id = uuid4().hex
+    items = [
+        {
+            "id": f"{request_id}:{place}",
+            "act": order.act,
+            "identifier_type": identifier.kind,
+            "identifier": identifier.value,
+            "channel": order.channel,
+            "topic": order.topic,
+            "actor": order.actor,
+            "reason": order.reason,
+            "at": order.at.isoformat(),
+        }
+        for place, identifier in enumerate(identifiers)
+    ]
+    return Landed(
+        id=new_id(),
+        received_at=datetime.now(UTC),
+        platform=ACCOUNT.platform,
+        account=ACCOUNT.name,
+        lane=order.lane,
+        topic=order.act,
+        delivery_id=request_id,
+        method="POST",
+        url="",
+        headers={"content-type": "application/json"},
+        body=orjson.dumps({"items": items}),
+    )
+
+
+def verify(request: WebhookRequest, account: Account) -> None:
+    """Refuse: what arrives by HTTP was not done by hand on this machine."""
+    raise WebhookRejected("not_a_sender", status=404)
+
+
+def parse(request: WebhookRequest, account: Account) -> Delivery:
+    """Read the acts back."""
+    items = orjson.loads(request.body)["items"]
+    return Delivery(
+        topic=items[0]["act"],
+        id=items[0]["id"].partition(":")[0],
+        events=tuple(_event(item) for item in items),
+    )
+
+
+def _event(item: dict[str, str]) -> Event:
+    act = item["act"]
+    return Event(
+        id=item["id"],
+        name=_EVENTS[act],
+        lane=_LANES[act],
+        occurred_at=datetime.fromisoformat(item["at"]),
+        identifiers=(Identifier(cast("Literal['email', 'phone']", item["identifier_type"]), item["identifier"]),),
+        effect=Effect(kind="manual_block", channel=item["channel"], topic=item["topic"]) if act == "suppress" else None,
+        actor=item["actor"],
+        reason=item["reason"],
+    )
