@@ -13,7 +13,6 @@ import string
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import quote, unquote_plus, urlsplit, urlunsplit
 
 _ALPHABET = string.ascii_letters + string.digits
 _LENGTH = 32
@@ -94,13 +93,3 @@ def find(token: str) -> UrlToken | None:
 def live(account: str) -> Collection[UrlToken]:
     """The live tokens of an account (`platform:account`)."""
     return _book.of(account)
-
-
-def masked(url: str, token: str) -> str:
-    """The URL with the token, wherever it stands in path or query and however it is escaped, told by its hash."""
-    short = hash_of(token)[:6]
-    parts = urlsplit(url)
-    path = "/".join(short if unquote_plus(part) == token else part for part in parts.path.split("/"))
-    pairs = (pair.partition("=") for pair in parts.query.split("&"))
-    query = "&".join(f"{n}{equals}{quote(short) if unquote_plus(v) == token else v}" for n, equals, v in pairs)
-    return urlunsplit(parts._replace(path=path, query=query))

@@ -1,11 +1,12 @@
 """The receiver: verifies a webhook request in memory, makes it durable, then acknowledges it.
 
-    POST or GET /webhooks/{platform}/{account}
+    POST or GET /webhooks/{platform}/{account}          a platform that signs
+    POST or GET /webhooks/{platform}/{account}/{token}  one that does not; also as ?token=, and at its own path
     GET /health
 
 Answers: the platform's own ACCEPTED once the request is durable; what the platform needs when it is refused; 404 for
 an account that is not configured; 413 beyond 5 MB; 408 when the body does not arrive; 503 with Retry-After when the
-request cannot be kept. It decides nothing else, opens no database and calls nobody.
+request cannot be kept. It decides nothing else and calls nobody; the one database it reads holds the tokens of URLs.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import logging
 import os
 import tomllib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,9 +26,12 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from dlt_sources import registry
 from dlt_sources.errors import WebhookRejected
-from dlt_sources.platform import LANES, Delivery, Lane, WebhookRequest
+from dlt_sources.platform import LANES, Delivery, Lane, Platform, WebhookRequest
+from dlt_sources.url_tokens import UrlToken
 from orchestration.home import Home
+from orchestration.landing import answers, unsigned
 from orchestration.landing.commit import GroupCommit, NotDurableError
 from orchestration.landing.endpoints import Endpoint, Endpoints
 from orchestration.landing.files import Landed, Landing, new_id
@@ -39,7 +43,6 @@ MOST_BODY_BYTES = 5 * 1024 * 1024
 #: Bodies being read at the same time, all together: beyond it senders are asked to come back.
 MOST_READING_BYTES = 128 * 1024 * 1024
 BODY_SECONDS = 15.0
-RETRY_SECONDS = "5"
 #: Headers of the connection and of other people's secrets; what a platform signs or names itself by is kept.
 _DROPPED = frozenset(
     (
@@ -52,18 +55,22 @@ _DROPPED = frozenset(
 _log = logging.getLogger(__name__)
 
 
-class _RefusedError(Exception):
-    """A request that gets another answer than ACCEPTED."""
+_Handler = Callable[[Request], Awaitable[Response]]
 
-    def __init__(self, reason: str, status: int, body: bytes = b"") -> None:
-        super().__init__(reason)
-        self.reason, self.status, self.body = reason, status, body
+
+class _Taken:
+    """What is known of a request so far; its refusal is told by it."""
+
+    def __init__(self, platform: str, account: str) -> None:
+        self.platform, self.account, self.body = platform, account, b""
+        self.token: UrlToken | None = None
 
 
 class Receiver:
     """What the requests of one process share."""
 
     def __init__(self, home: Home, endpoints: Endpoints, public_url: str) -> None:
+        self.home = home
         self.endpoints = endpoints
         self.public_url = public_url.rstrip("/")
         self.landing = Landing(home.landing)
@@ -81,47 +88,81 @@ class Receiver:
         self.landing.sweep()
         self._commits = {lane: GroupCommit(self.landing, lane) for lane in LANES}
         try:
-            yield
+            async with unsigned.opened(self.home, self.endpoints.unsigned()) as self._door:
+                yield
         finally:
             await asyncio.gather(*(commit.close() for commit in self._commits.values()))
             self.rejections.flush()
 
     async def webhook(self, request: Request) -> Response:
         """Take one webhook request."""
-        platform, account = request.path_params["platform"], request.path_params["account"]
-        try:
-            endpoint = self._endpoint(platform, account)
-            body = await self._body(request)
-            try:
-                await self._land(request, endpoint, body)
-            except WebhookRejected as error:
-                raise _RefusedError(error.reason, error.status, body) from None
-        except ClientDisconnect:
-            return Response(status_code=400)
-        except _RefusedError as refused:
-            announced = request.headers.get("content-length", "")
-            self.rejections.refuse(platform, account, refused.reason, refused.status, refused.body, announced)
-            return _refusal(refused.status)
-        accepted = endpoint.webhook.ACCEPTED
-        return Response(accepted.body, accepted.status, media_type=accepted.media_type)
+        return await self._take(request, request.path_params["platform"], request.path_params["account"])
+
+    def at_own_path(self, platform: Platform) -> _Handler:
+        """What takes the requests at a platform's own address, where the token says which account is meant."""
+
+        async def take(request: Request) -> Response:
+            return await self._take(request, platform.name, "")
+
+        return take
 
     async def health(self, _request: Request) -> Response:
         """Say that the process answers; nothing about what it has received."""
         return JSONResponse({"status": "ok"})
 
+    async def _take(self, request: Request, platform: str, account: str) -> Response:
+        senders = self.endpoints.of(platform)
+        signed = all(sender.signed for sender in senders)
+        if signed and "token" in request.path_params:
+            return Response(status_code=404)
+        if not signed and (answer := unsigned.without_effect(request)) is not None:
+            return answer
+        taken = _Taken(platform, account)
+        try:
+            endpoint = self._endpoint(platform, account) if account or not senders else senders[0]
+            taken.body = await self._body(request)
+            received = self._received(request, taken.body)
+            if not signed:
+                taken.token = await self._door.admit(received, endpoint.webhook)
+                endpoint = self._meant(taken)
+            await self._land(received, endpoint, taken.token)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        except WebhookRejected as error:
+            return self._refused(request, taken, error, senders[0] if senders else None)
+        return answers.acceptance(endpoint)
+
     def _endpoint(self, platform: str, account: str) -> Endpoint:
         endpoint = self.endpoints.get(platform, account)
         if endpoint is None:
             if platform in self.endpoints.broken:
-                raise _RefusedError("not_configured_yet", 503)
-            raise _RefusedError("unknown_account", 404)
+                raise WebhookRejected("not_configured_yet", status=503)
+            raise WebhookRejected("unknown_account", status=404)
         return endpoint
+
+    def _meant(self, taken: _Taken) -> Endpoint:
+        """The account that a token speaks for; one of another account is as unknown here as one never made."""
+        platform, _, account = taken.token.account.partition(":") if taken.token else ("", "", "")
+        if platform != taken.platform or taken.account not in ("", account):
+            taken.token = None
+            raise WebhookRejected("unknown_token", status=403)
+        taken.account = account
+        return self._endpoint(platform, account)
+
+    def _refused(self, request: Request, taken: _Taken, error: WebhookRejected, sender: Endpoint | None) -> Response:
+        """Note a refusal and answer it."""
+        short = taken.token.short if taken.token else ""
+        about, announced = taken.body or request.scope["query_string"], request.headers.get("content-length", "")
+        self.rejections.refuse(taken.platform, taken.account, error.reason, error.status, about, announced, short)
+        if error.alarm:
+            self.rejections.lost(taken.platform, taken.account, error.reason, short)
+        return answers.refusal(error, sender)
 
     async def _body(self, request: Request) -> bytes:
         """Read the body, never more of it than is allowed, whatever its announced length says."""
         announced = request.headers.get("content-length", "")
         if announced.isdecimal() and int(announced) > MOST_BODY_BYTES:
-            raise _RefusedError("too_large", 413)
+            raise WebhookRejected("too_large", status=413)
         parts: list[bytes] = []
         size = 0
         try:
@@ -130,27 +171,33 @@ class Receiver:
                     size += len(chunk)
                     self._reading += len(chunk)
                     if size > MOST_BODY_BYTES:
-                        raise _RefusedError("too_large", 413)
+                        raise WebhookRejected("too_large", status=413)
                     if self._reading > MOST_READING_BYTES:
-                        raise _RefusedError("busy", 503)
+                        raise WebhookRejected("busy", status=503)
                     parts.append(chunk)
         except TimeoutError:
-            raise _RefusedError("body_too_slow", 408) from None
+            raise WebhookRejected("body_too_slow", status=408) from None
         finally:
             self._reading -= size
         return b"".join(parts)
 
-    async def _land(self, request: Request, endpoint: Endpoint, body: bytes) -> None:
-        account = endpoint.account
-        received = WebhookRequest(
+    def _received(self, request: Request, body: bytes) -> WebhookRequest:
+        return WebhookRequest(
             method=request.method,
             url=self._url(request),
             headers={name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]},
             body=body,
             received_at=datetime.now(UTC),
         )
+
+    async def _land(self, received: WebhookRequest, endpoint: Endpoint, token: UrlToken | None) -> None:
+        account = endpoint.account
         endpoint.webhook.verify(received, account)
+        if token is not None:
+            received = unsigned.kept(endpoint.webhook, received, token)
         delivery = self._parse(endpoint, received)
+        if token is not None:
+            self._door.count(token, [one for event in delivery.events for one in event.identifiers])
         lane = lane_of(delivery.events, self._leaving())
         landed = Landed(
             id=new_id(),
@@ -163,13 +210,13 @@ class Receiver:
             method=received.method,
             url=received.url,
             headers={name: value for name, value in received.headers.items() if name not in _DROPPED},
-            body=body,
+            body=received.body,
         )
         try:
             await self._commits[lane].add(landed.line())
         except NotDurableError as error:
             _log.error("A webhook of %s could not be kept (%s); it was asked to come back.", account.key, error)
-            raise _RefusedError("not_durable", 503) from None
+            raise WebhookRejected("not_durable", status=503) from None
         self.landed[account.platform, account.name, lane] += 1
         if not delivery.events:
             self.landed[account.platform, account.name, "unknown_topic"] += 1
@@ -182,7 +229,7 @@ class Receiver:
             raise
         except Exception as error:
             _log.error("A webhook of %s cannot be read (%s).", endpoint.account.key, type(error).__name__)
-            raise _RefusedError("unreadable", 503) from None
+            raise WebhookRejected("unreadable", status=503) from None
 
     def _leaving(self) -> frozenset[str]:
         try:
@@ -206,6 +253,12 @@ def app(home: Home, endpoints: Endpoints | None = None) -> Starlette:
     made = Starlette(
         routes=[
             Route("/webhooks/{platform}/{account}", receiver.webhook, methods=["GET", "POST"]),
+            Route("/webhooks/{platform}/{account}/{token}", receiver.webhook, methods=unsigned.METHODS),
+            *(
+                Route(platform.path, receiver.at_own_path(platform), methods=unsigned.METHODS)
+                for platform in registry.all_platforms()
+                if platform.path
+            ),
             Route("/health", receiver.health, methods=["GET"]),
         ],
         lifespan=receiver.running,
@@ -222,10 +275,3 @@ def _public_url(folder: Path) -> str:
     if not path.exists():
         return ""
     return str(tomllib.loads(path.read_text()).get("receiver", {}).get("public_url", ""))
-
-
-def _refusal(status: int) -> Response:
-    headers = {"Retry-After": RETRY_SECONDS} if status == 503 else {}
-    if status in (408, 413):
-        headers["Connection"] = "close"
-    return Response(status_code=status, headers=headers)

@@ -12,7 +12,7 @@ import logging
 import re
 import secrets
 import time
-from collections import Counter
+from collections import Counter, deque
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +20,8 @@ import orjson
 
 _log = logging.getLogger(__name__)
 _LINES_A_MINUTE = 60
+#: So many refusals within an hour that mean a loss are an alarm.
+ALARM_AFTER, ALARM_SECONDS = 3, 3600.0
 _NAME = re.compile(r"[a-z0-9_-]{1,40}", re.IGNORECASE)
 
 
@@ -29,13 +31,34 @@ class Rejections:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.counts: Counter[tuple[str, str, str]] = Counter()
+        #: (platform, account, reason) of the alarms given.
+        self.alarms: Counter[tuple[str, str, str]] = Counter()
+        self._losses: dict[tuple[str, str, str, str], deque[float]] = {}
         self._key = secrets.token_bytes(32)
         self._unwritten: Counter[tuple[str, str, str, int]] = Counter()
         self._minute = 0
         self._lines = 0
 
-    def refuse(self, platform: str, account: str, reason: str, status: int, body: bytes, announced: str) -> None:
-        """Count a refusal and write its line; `announced` is the Content-Length as the sender gave it."""
+    def lost(self, platform: str, account: str, reason: str, token: str) -> None:
+        """Note a refusal that means a lost act; `token` tells the sender. Some of them within an hour are an alarm."""
+        times = self._losses.setdefault((platform, account, reason, token), deque(maxlen=ALARM_AFTER))
+        times.append(time.monotonic())
+        if len(times) == ALARM_AFTER and times[-1] - times[0] <= ALARM_SECONDS:
+            times.clear()
+            self.alarms[platform, account, reason] += 1
+            _log.error(
+                "%s (%s), token %s: %d requests within an hour were refused as %s. What that sender reports is being "
+                "lost: mend its mapping.",
+                *(platform, account, token, ALARM_AFTER, reason),
+            )
+
+    def refuse(
+        self, platform: str, account: str, reason: str, status: int, body: bytes, announced: str, token: str = ""
+    ) -> None:
+        """Count a refusal and write its line; `announced` is the Content-Length as the sender gave it.
+
+        `token` is the beginning of the hash of a known token in the URL.
+        """
         platform, account = _name(platform), _name(account)
         self.counts[platform, account, reason] += 1
         minute = int(time.time() // 60)
@@ -57,6 +80,7 @@ class Rejections:
                 "announced_bytes": int(announced) if announced.isdecimal() else None,
                 "read_bytes": len(body),
                 "body_hash": hashlib.blake2b(body, key=self._key, digest_size=16).hexdigest() if body else None,
+                **({"token": token} if token else {}),
             }
         )
 
