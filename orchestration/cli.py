@@ -168,6 +168,14 @@ def lane(json: Json = False) -> None:
 
 
 @app.command()
+def report(json: Json = False) -> None:
+    """Write the report of the newest run anew, from what is known now, and print where it lies."""
+    from orchestration.explaining import write_report
+
+    raise typer.Exit(write_report(as_json=json))
+
+
+@app.command()
 def docs() -> None:
     """Build the dbt docs into data/published/dbt_docs."""
     from orchestration.dbt_docs import build

@@ -1,6 +1,6 @@
 """The main code location: everything but the speed lane. This module only merges."""
 
-from dagster import Definitions
+from dagster import Definitions, in_process_executor
 
 from orchestration import ingestion, reverse_etl, schedules, sensors, transformation
 from orchestration.home import Home
@@ -19,4 +19,6 @@ defs = Definitions(
     schedules=schedules.SCHEDULES,
     sensors=sensors.SENSORS,
     resources={"house": House(), "dbt": dbt_cli(_home)},
+    # Runs of single assets too: the build's turn is one process's, from its first op to its last.
+    executor=in_process_executor,
 )

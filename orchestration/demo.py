@@ -20,6 +20,7 @@ from orchestration.activation.why import why
 from orchestration.demo_shop import demo_home, start_sandbox
 from orchestration.home import Home
 from orchestration.processes import Children, free_port, listening
+from orchestration.reporting import page, runs
 from orchestration.running import execute
 from sandbox.client import Sandbox
 
@@ -92,6 +93,7 @@ def run_demo(*, people: int, seed: int, fresh: bool, as_json: bool) -> int:
         examples = chosen(sandbox, built.as_of, "vape_buyers_of_age")
         answers = [why(home, person, "vape_buyers_of_age") for person in examples]
         funnels = building.current_funnels(home)
+        report_path = page.write(home, runs.newest(home))
     right = verdict.right and all(departure.left_ms for departure in departures)
     seconds = round(time.monotonic() - started, 1)
     if as_json:
@@ -104,6 +106,7 @@ def run_demo(*, people: int, seed: int, fresh: bool, as_json: bool) -> int:
             "verdict": verdict.rows,
             "departures": departures,
             "why": answers,
+            "report": report_path,
         }
         console.print_json(report)
         return 0 if right else 1
@@ -115,6 +118,7 @@ def run_demo(*, people: int, seed: int, fresh: bool, as_json: bool) -> int:
     out.print(console.table("Opted out by webhook", _DEPARTURE, [departure.row() for departure in departures]))
     for answer in answers:
         explaining.print_answer(answer)
+    out.print(f"Report: {report_path}")
     out.print(
         f"Everybody is where they belong; {seconds} s." if right else "WRONG: see the tables above.", style="bold"
     )

@@ -24,6 +24,19 @@ def explain(subject: str, *, audience: str | None, show: bool, as_json: bool) ->
     return 0 if answer.people or answer.waiting else 1
 
 
+def write_report(*, as_json: bool) -> int:
+    """Write the report of the newest run again and print where it lies."""
+    from orchestration.reporting import facts, page, runs
+
+    home = Home.current()
+    path = page.write(home, runs.newest(home), under_way=facts.under_way(home))
+    if as_json:
+        console.print_json({"report": path})
+    else:
+        console.out.print(f"Report: {path}")
+    return 0
+
+
 def print_answer(answer: Answer) -> None:
     """Print an answer for people to read."""
     out = console.out

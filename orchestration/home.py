@@ -38,6 +38,11 @@ class Home:
         return self.data / "published"
 
     @property
+    def data_docs(self) -> Path:
+        """Great Expectations' pages about the newest validation of each table."""
+        return self.published / "data_docs"
+
+    @property
     def landing(self) -> Path:
         """Webhook requests as received."""
         return self.data / "landing"

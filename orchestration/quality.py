@@ -14,10 +14,11 @@ from dagster import AssetCheckResult, AssetCheckSeverity, AssetKey, MetadataValu
 
 from dlt_sources.platform import Platform
 from expectations.validation import CheckResult, record, validate_audiences, validate_raw
-from orchestration import warehouse
+from orchestration import told, warehouse
 from orchestration.activation.catalogue import Catalogue, entry
 from orchestration.activation.state import State
 from orchestration.console import markdown_table
+from orchestration.home import Home
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Verdict:
             passed=self.passed,
             severity=AssetCheckSeverity.ERROR,
             metadata={
+                **told.pages(Home.current()),
                 "expectations": MetadataValue.md(markdown_table(columns, rows)),
                 "unexpected rows": sum(result.unexpected for result in self.results),
             },

@@ -18,7 +18,7 @@ from dagster import (
 )
 
 from dlt_sources import registry
-from orchestration import building, pushing, stations
+from orchestration import building, pushing, stations, told
 from orchestration.activation.apply import Applied
 from orchestration.activation.catalogue import Audience, Catalogue, Place
 from orchestration.activation.plan import CHANGES, REMOVALS
@@ -89,6 +89,9 @@ def plans(context: AssetExecutionContext, house: House) -> Iterator[MaterializeR
     yield MaterializeResult(
         metadata={
             "build": built.build_id,
+            **told.pages(house.home),
+            **told.coverage_of(house.home),
+            "changes since the build before": told.changes(built.changes),
             "quarantined": built.quarantined,
             "plans": MetadataValue.md(markdown_table(columns, rows)),
             "quarantine": MetadataValue.md(
@@ -142,6 +145,7 @@ def push_asset(audience: Audience) -> AssetsDefinition:
             yield MaterializeResult(
                 asset_key=destination_key(place),
                 metadata={
+                    **told.pages(house.home),
                     "plan": planned.status if planned else "nothing",
                     "held because": "; ".join(planned.held_because) if planned else "",
                     "calls": MetadataValue.md(_applied_table(mine)),

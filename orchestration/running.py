@@ -39,6 +39,7 @@ def execute(job: str) -> list[str]:
 def run_job(job: str, *, as_json: bool) -> int:
     """Run `job` and print its stations; the exit code is 1 when a step or a segment failed."""
     from orchestration import building, console
+    from orchestration.reporting.runs import report_path
 
     home = Home.current()
     if not as_json:
@@ -47,12 +48,16 @@ def run_job(job: str, *, as_json: bool) -> int:
     failures = execute(job)
     figures = stations.read(home)
     problems = [] if failures else building.read(home).problems
+    report = report_path(home)
     if as_json:
-        console.print_json({"job": job, "stations": figures, "failures": failures, "problems": problems})
+        console.print_json(
+            {"job": job, "stations": figures, "failures": failures, "problems": problems, "report": report}
+        )
     else:
         console.out.print(console.stations_table(figures))
         for text in [*failures, *problems]:
             console.err.print(text, style="red")
+        console.out.print(f"Report: {report}")
     return 1 if failures or problems else 0
 
 

@@ -49,7 +49,7 @@ def render(home: Home, report: Report) -> str:
     environment.filters |= {"number": _number, "time": _time, "age": lambda at: _age(at, report.now), "lasts": _lasts}
     return environment.get_template("report.html.j2").render(
         report=report,
-        data_docs=home.published / "data_docs" / "index.html",
+        data_docs=home.data_docs / "index.html",
         chart=_Charts(report),
         css=Markup((Path(__file__).parent / "templates" / "report.css").read_text()),  # noqa: S704 (our own file)
     )
