@@ -605,6 +605,78 @@ def test_an_unknown_topic_is_a_delivery_without_acts(
     assert delivery.id
 
 
+# --- webhook subscriptions --------------------------------------------------------------------------------------------
+
+with_subscriptions = pytest.mark.parametrize(
+    "platform", [p for p in PLATFORMS if p.has("subscriptions")], ids=lambda platform: platform.name
+)
+
+
+@pytest.fixture(scope="module")
+def unsubscribed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A sandbox of its own, since what is registered stays."""
+    with running(tmp_path_factory.mktemp("unsubscribed"), people=40, seed=5, unlimited=True) as started:
+        yield started
+
+
+@with_subscriptions
+def test_registering_twice_subscribes_each_wanted_topic_once_and_changes_nothing_else(
+    platform: Platform, unsubscribed: Sandbox
+) -> None:
+    account, url = account_of(platform, unsubscribed), f"{PUBLIC}/webhooks/{platform.name}/main"
+    wanted, before = platform.subscriptions.wanted(account), platform.subscriptions.listed(account)
+    assert wanted
+    assert len(set(wanted)) == len(wanted)
+    first = platform.subscriptions.register(account, url)
+    assert {(one.topic, one.address, one.active) for one in first} == {(topic, url, True) for topic in wanted}
+    assert list(platform.subscriptions.register(account, url)) == []
+    listed = list(platform.subscriptions.listed(account))
+    assert sorted(one.topic for one in listed if one.reaches(url) and one.active) == sorted(wanted)
+    assert [one for one in listed if not one.reaches(url)] == list(before)
+
+
+@with_subscriptions
+def test_what_the_platform_then_sends_to_the_registered_address_is_genuine(platform: Platform, tmp_path: Path) -> None:
+    with (
+        running(tmp_path, people=40, seed=5, unlimited=True) as started,
+        catching("") as (url, requests),
+    ):
+        account, address = account_of(platform, started), f"{url}/webhooks/{platform.name}/main"
+        platform.subscriptions.register(account, address)
+        for act in started._ask("GET", "")["acts"][platform.name]:
+            for person in started.people():
+                try:
+                    started.act(act, person["person"])
+                except SandboxError:
+                    continue
+                break
+        sent = [replace(request, url=f"{url}{request.url}") for request in requests]
+    assert sent, f"nothing that happened at {platform.name} was sent to the registered address"
+    for request in sent:
+        platform.webhook.verify(request, account)
+        assert platform.webhook.parse(request, account).events
+
+
+@with_subscriptions
+def test_refused_credentials_of_subscriptions_say_what_to_do(platform: Platform, unsubscribed: Sandbox) -> None:
+    account = account_of(platform, unsubscribed)
+    secrets = {credential.name for credential in platform.credentials if credential.secret}
+    wrong = replace(account, settings={k: "forged-secret" if k in secrets else v for k, v in account.settings.items()})
+    with pytest.raises(StopRun) as raised:
+        platform.subscriptions.listed(wrong)
+    assert f"[sources.{platform.name}.main]" in str(raised.value)
+    assert "forged-secret" not in str(raised.value)
+
+
+@each_platform
+def test_what_the_api_of_subscriptions_cannot_do_is_said(platform: Platform) -> None:
+    if platform.has("subscriptions"):
+        assert platform.subscriptions.BY_HAND.endswith("."), "say what is left to do by hand, in sentences"
+        return
+    with pytest.raises(NotOffered, match="subscriptions"):
+        platform.subscriptions.listed(Account(platform.name, "main", "acme", "US", (), {}))
+
+
 # --- the destination ------------------------------------------------------------------------------------------------
 
 

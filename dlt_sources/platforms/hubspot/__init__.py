@@ -48,6 +48,8 @@ PLATFORM = Platform(
         Credential(name="api_version", description="a date such as 2026-09, or v3", secret=False, required=False),
         Credential(name="properties", description="further contact properties to pull", secret=False, required=False),
         Credential(name="subscription_types", description="id=topic, of webhooks", secret=False, required=False),
+        Credential(name="app_id", description="of a public app, for its webhooks", secret=False, required=False),
+        Credential(name="developer_api_key", description="of that app's developer", required=False),
         Credential(name="base_url", description="another address of the API", secret=False, required=False),
     ),
     limits=LIMITS,

@@ -13,7 +13,7 @@ from typing import Any
 from dlt_sources.accounts import Account
 from dlt_sources.errors import ConfigurationError, StopRun
 from dlt_sources.platform import Subscription
-from dlt_sources.platforms.klaviyo.client import call, session
+from dlt_sources.platforms.klaviyo.client import call, resources, session
 from dlt_sources.platforms.klaviyo.tables import TOPICS
 from dlt_sources.receiving import part, text
 
@@ -31,7 +31,7 @@ _PLAN = (
 def wanted(account: Account) -> Sequence[str]:
     """The declared topics that this account knows: a topic of a metric exists from the metric's first event on."""
     with _explained(), session(account) as opened:
-        known = {str(topic["id"]) for topic in call(opened, "GET", "/api/webhook-topics", object="topics")["data"]}
+        known = {str(topic["id"]) for topic in resources(opened, "/api/webhook-topics", {}, object="topics")}
     return [topic.topic for topic in TOPICS if topic.topic in known]
 
 
@@ -39,12 +39,12 @@ def listed(account: Account) -> Sequence[Subscription]:
     """A subscription per webhook and topic; a webhook that is not ours shows no more than its host."""
     with _explained(), session(account) as opened:
         query = {"include": "webhook-topics"}
-        webhooks = call(opened, "GET", "/api/webhooks", object="subscriptions", params=query)["data"]
+        webhooks = list(resources(opened, "/api/webhooks", query, object="subscriptions"))
     return [subscription for webhook in webhooks for subscription in _of(webhook)]
 
 
 def register(account: Account, url: str) -> Sequence[Subscription]:
-    """Make one webhook for the wanted topics that nothing active sends to this address."""
+    """Make one webhook for the wanted topics that none sends to this address; a disabled one stays so."""
     secret = account.get("webhook_secret") or ""
     if len(secret) < _LEAST_SECRET:
         raise ConfigurationError(
@@ -52,7 +52,7 @@ def register(account: Account, url: str) -> Sequence[Subscription]:
             f"[sources.{account.platform}.{account.name}] in .dlt/secrets.toml first ({_LEAST_SECRET} or more "
             "characters, chosen by you): Klaviyo signs with the secret that a webhook is made with."
         )
-    there = {one.topic for one in listed(account) if one.active and one.whole and one.reaches(url)}
+    there = {one.topic for one in listed(account) if one.whole and one.reaches(url)}
     missing = [topic for topic in wanted(account) if topic not in there]
     if not missing:
         return []

@@ -51,7 +51,8 @@ def wanted(account: Account) -> Sequence[str]:
 
 def listed(account: Account) -> Sequence[Subscription]:
     """What this app subscribed to by API; a filter means that only some of a topic's events come."""
-    names = {_enum(topic.topic): topic.topic for topic in TOPICS}
+    # Two spellings of a topic are one name in GraphQL: the one that deliveries carry.
+    names = {_enum(topic): topic for topic in wanted(account)}
     found: list[Subscription] = []
     with session(account) as opened:
         after: str | None = None
@@ -68,8 +69,8 @@ def listed(account: Account) -> Sequence[Subscription]:
 
 
 def register(account: Account, url: str) -> Sequence[Subscription]:
-    """Subscribe the address to each wanted topic that it has no whole subscription for."""
-    there = {one.topic for one in listed(account) if one.address == url and one.active}
+    """Subscribe the address to each wanted topic that it lacks; one with a filter stays as it is."""
+    there = {one.topic for one in listed(account) if one.reaches(url)}
     made = []
     with session(account, retry=False) as opened:
         for topic in wanted(account):

@@ -10,6 +10,7 @@ from dlt_sources.http import Session
 
 BASE_URL = "https://api.twilio.com"
 ACCOUNTS_URL = "https://accounts.twilio.com"
+MESSAGING_URL = "https://messaging.twilio.com"
 VERSION = "2010-04-01"  # https://www.twilio.com/docs/usage/api (a name, not a version to raise)
 PAGE_SIZE = 1000
 OPTED_OUT = 21610
@@ -25,6 +26,11 @@ def accounts_session(account: Account, *, retry: bool = True) -> Session:
     # Another address of the API alone must not leave the consent writes with the real Twilio.
     base_url = account.get("accounts_base_url") or account.get("base_url") or ACCOUNTS_URL
     return Session(account, base_url, auth=_auth(account), retry=retry)
+
+
+def messaging_session(account: Account, *, retry: bool = True) -> Session:
+    """A session of the host that keeps messaging services."""
+    return Session(account, account.get("base_url") or MESSAGING_URL, auth=_auth(account), retry=retry)
 
 
 def account_path(account: Account, tail: str) -> str:
