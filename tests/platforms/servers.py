@@ -1,15 +1,17 @@
-"""Two small servers on loopback: one that answers everything the same (badly), one that catches webhooks."""
+"""Small servers on loopback: one answers everything the same (badly), one by a function, one catches webhooks."""
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 from dlt_sources.platform import WebhookRequest
 
@@ -43,6 +45,33 @@ def answering() -> Iterator[tuple[str, Answering]]:
 
     with _serving(Handler) as url:
         yield url, told
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A call as a server got it; `body` is decoded where it is JSON."""
+
+    method: str
+    path: str
+    query: Mapping[str, str]
+    body: Any
+
+
+@contextmanager
+def replying(reply: Callable[[Asked], tuple[int, Any]]) -> Iterator[tuple[str, list[Asked]]]:
+    """A server whose answers (status and what becomes JSON; None for no body) a function makes; keeps its calls."""
+    calls: list[Asked] = []
+
+    class Handler(_Quiet):
+        def answer(self, body: bytes) -> None:
+            url = urlsplit(self.path)
+            asked = Asked(self.command, url.path, dict(parse_qsl(url.query)), json.loads(body) if body else None)
+            calls.append(asked)
+            status, said = reply(asked)
+            self.reply(status, b"" if said is None else json.dumps(said).encode(), {})
+
+    with _serving(Handler) as url:
+        yield url, calls
 
 
 @contextmanager
