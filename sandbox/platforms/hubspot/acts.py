@@ -69,6 +69,7 @@ class Acts:
         """The person asks to be forgotten: a privacy deletion and a deletion; `first` = "deletion" turns them round."""
         contact, at = self._contact(person, options), utc_now()
         self.state.standin.world.add_fact("erased", person.person, at)
+        self._without(person, contact, at)
         self.state.forget(contact)
         topics = ["contact.privacyDeletion", "contact.deletion"]
         if options.get("first") == "deletion":

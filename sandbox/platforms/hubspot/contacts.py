@@ -9,6 +9,7 @@ from starlette.responses import Response
 from sandbox.calls import Call
 from sandbox.facts import utc_now, valid_email
 from sandbox.platforms.hubspot.manners import (
+    asks,
     body_of,
     failure,
     invalid,
@@ -47,7 +48,7 @@ class Contacts:
         """GET: all contacts by id, a hundred a page at most; archived ones apart."""
         known_kind(call)
         size = page_limit(call, 10, 50 if named(call, "propertiesWithHistory") else 100)
-        key = "archived" if call.query.get("archived") == "true" else "present"
+        key = "archived" if asks(call, "archived") else "present"
         after = (key, call.query["after"]) if call.query.get("after") else None
         ids, more = page(self.state.contacts.indexes["id"], size, after, key)
         rows = [shown(self.state, i, named(call, "properties"), named(call, "propertiesWithHistory")) for i in ids]
@@ -55,7 +56,7 @@ class Contacts:
 
     def one(self, call: Call) -> Response:
         """GET {id}: by record id or by `idProperty`."""
-        row_id = self._named_by(call, archived=call.query.get("archived") == "true")
+        row_id = self._named_by(call, archived=asks(call, "archived"))
         given = named(call, "properties"), named(call, "propertiesWithHistory")
         return json_response(shown(self.state, row_id, *given))
 

@@ -39,7 +39,7 @@ class Lists:
         self.state = state
 
     def ways(self) -> list[Way]:
-        """The paths; fixed words before list ids."""
+        """The paths; fixed words before list ids. The official SDK writes the last with a slash at its end."""
         return [
             *ways("lists", "/search", POST=self.search),
             *ways("lists", "/object-type-id/{kind}/name/{name}", GET=self.by_name),
@@ -53,6 +53,7 @@ class Lists:
             *ways("lists", "/{id}/update-list-name", PUT=self.rename),
             *ways("lists", "/{id}", GET=self.one, DELETE=self.delete),
             *ways("lists", "", GET=self.by_ids, POST=self.create),
+            *ways("lists", "/", GET=self.by_ids, POST=self.create),
         ]
 
     def search(self, call: Call) -> Response:

@@ -114,6 +114,11 @@ def named(call: Call, name: str) -> list[str]:
     return [part.strip() for value in given for part in value.split(",") if part.strip()]
 
 
+def asks(call: Call, name: str) -> bool:
+    """Whether a yes-or-no parameter says yes; the official SDK writes True."""
+    return call.query.get(name, "").lower() == "true"
+
+
 def page_limit(call: Call, default: int, largest: int) -> int:
     """The `limit` asked for; 400 outside 1 to `largest`."""
     text = call.query.get("limit", str(default))

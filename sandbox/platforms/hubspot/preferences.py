@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from sandbox.calls import Call
 from sandbox.facts import valid_email
-from sandbox.platforms.hubspot.manners import batched, body_of, inputs_of, invalid, row_error, stamp, ways
+from sandbox.platforms.hubspot.manners import asks, batched, body_of, inputs_of, invalid, row_error, stamp, ways
 from sandbox.platforms.hubspot.schema import SUBSCRIPTION_ID
 from sandbox.platforms.hubspot.state import State
 from sandbox.standin import Way, json_response
@@ -73,14 +73,14 @@ class Preferences:
 
     def opt_out_many(self, call: Call) -> Response:
         """POST statuses/batch/unsubscribe-all."""
-        verbose = call.query.get("verbose") == "true"
+        verbose = asks(call, "verbose")
         return self._each_address(call, lambda a: self._opted_out(a, verbose))
 
     def opt_out(self, call: Call) -> Response:
         """POST statuses/{address}/unsubscribe-all."""
         _by_email(call)
         told = self._opted_out(_address(call), verbose=True)
-        statuses = told["statuses"] if call.query.get("verbose") == "true" else []
+        statuses = told["statuses"] if asks(call, "verbose") else []
         return batched(call, statuses, [], datetime.now(UTC))
 
     def write_many(self, call: Call) -> Response:
