@@ -97,8 +97,9 @@ class HubSpot(StandIn):
         return failure(status, "INTERNAL_ERROR", "internal error")
 
     def members(self) -> dict[str, list[str]]:
-        """Contact ids by list name."""
-        found: dict[str, list[str]] = {row["name"]: [] for row in self.state.lists.rows.values()}
+        """Contact ids by list name; lists that fill themselves take none."""
+        lists = self.state.lists.rows.values()
+        found: dict[str, list[str]] = {row["name"]: [] for row in lists if row["processingType"] != "DYNAMIC"}
         for row in self.state.members.rows.values():
             found[self.state.lists.rows[row["list"]]["name"]].append(row["contact"])
         return {name: sorted(ids) for name, ids in sorted(found.items())}
