@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from orchestration import cli_operating
+
 app = typer.Typer(
     name="audiences",
     help="Build consent-aware, age-verified audiences and keep every CRM in step with them.",
@@ -181,6 +183,9 @@ def docs() -> None:
     from orchestration.dbt_docs import build
 
     typer.echo(build())
+
+
+cli_operating.add_to(app)
 
 
 def main() -> None:

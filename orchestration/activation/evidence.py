@@ -8,6 +8,7 @@ from datetime import datetime
 
 import duckdb
 
+from orchestration.home import Home
 from orchestration.warehouse import has_table
 
 #: What each kind of evidence row says, without the values that would identify or date a person.
@@ -57,6 +58,15 @@ def reasons_of(connection: duckdb.DuckDBPyConnection, codes: Sequence[str]) -> l
     ).fetchall()
     known = {code: Reason(code, meaning, next_step) for code, meaning, next_step in rows}
     return [known.get(code, Reason(code, "", "")) for code in codes]
+
+
+def meanings(home: Home, codes: Sequence[str]) -> dict[str, str]:
+    """Code → what it means, out of the published copy; empty before the first build."""
+    path = home.published / "warehouse.duckdb"
+    if not codes or not path.exists():
+        return {}
+    with duckdb.connect(str(path), read_only=True) as connection:
+        return {reason.code: reason.meaning for reason in reasons_of(connection, codes)}
 
 
 def rows_behind(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> list[Evidence]:

@@ -38,7 +38,7 @@ class Outbox:
             return [(f"{row.platform}:{row.account}", row.operation) for row in connection.execute(due)]
 
     def due(self, key: str, operation: str, now: datetime, most: int) -> Sequence[Row[Any]]:
-        """Calls of one queue that are due, those never tried first."""
+        """Calls of one queue that are due: what people asked for before blocks set by hand, those never tried first."""
         platform, _, account = key.partition(":")
         statement = (
             select(outbox)
@@ -49,7 +49,7 @@ class Outbox:
                 outbox.c.account == account,
                 outbox.c.operation == operation,
             )
-            .order_by(outbox.c.attempts, outbox.c.created_at)
+            .order_by(outbox.c.reason == "manual_block", outbox.c.attempts, outbox.c.created_at)
             .limit(most)
         )
         with reading(self.state.deliveries) as connection:

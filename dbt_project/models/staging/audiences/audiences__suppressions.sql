@@ -38,7 +38,7 @@ ended as (
         on
             blocks.identifier_type = lifts.identifier_type
             and blocks.identifier = lifts.identifier
-            and lifts.acted_at > blocks.acted_at
+            and blocks.acted_at < lifts.acted_at
             and lifts.channel in ('*', blocks.channel)
             and lifts.topic in ('*', blocks.topic)
     group by blocks.act_id

@@ -1,0 +1,61 @@
+"""The commands of people who operate an installation; added to `cli.app`, and as light to import."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+Named = Annotated[
+    list[str] | None,
+    typer.Argument(help="E-mail addresses or phone numbers (+1 ...); - reads standard input."),
+]
+File = Annotated[Path | None, typer.Option(help="A file with an address or number a line.")]
+Channel = Annotated[Literal["*", "email", "sms"], typer.Option(help="The channel; * (quoted) is every one.")]
+Topic = Annotated[str, typer.Option(help="The topic of audiences; * (quoted) is every one.")]
+Actor = Annotated[str, typer.Option(help="Who does it; kept.")]
+Reason = Annotated[str, typer.Option(help="Why; kept.")]
+
+
+def suppress(
+    actor: Actor,
+    reason: Reason,
+    identifiers: Named = None,
+    file: File = None,
+    channel: Channel = "*",
+    topic: Topic = "*",
+    json: Json = False,
+) -> None:
+    """Block people by hand: at once, at every destination, until somebody lifts it."""
+    from orchestration import suppressing
+
+    code = suppressing.suppress(
+        identifiers or [], file, channel=channel, topic=topic, actor=actor, reason=reason, as_json=json
+    )
+    raise typer.Exit(code)
+
+
+def lift(
+    actor: Actor,
+    reason: Reason,
+    identifiers: Named = None,
+    file: File = None,
+    channel: Channel = "*",
+    topic: Topic = "*",
+    json: Json = False,
+) -> None:
+    """Lift blocks set by hand, with the next build; never what a person said."""
+    from orchestration import suppressing
+
+    code = suppressing.lift(
+        identifiers or [], file, channel=channel, topic=topic, actor=actor, reason=reason, as_json=json
+    )
+    raise typer.Exit(code)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(suppress)
+    app.command()(lift)
