@@ -41,6 +41,13 @@ def klaviyo(sandbox: Sandbox) -> requests.Session:
 
 
 @pytest.fixture
+def hubspot(sandbox: Sandbox) -> requests.Session:
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {sandbox.credentials['hubspot']['access_token']}"
+    return session
+
+
+@pytest.fixture
 def twilio(sandbox: Sandbox) -> requests.Session:
     session = requests.Session()
     known = sandbox.credentials["twilio"]

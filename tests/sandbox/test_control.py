@@ -28,7 +28,7 @@ def test_the_truth_is_served_alike_by_every_stand_in(sandbox: Sandbox, facts: Fa
 
 @pytest.mark.parametrize("audience", AUDIENCES)
 def test_expected_members_are_records_that_the_destination_has(
-    sandbox: Sandbox, audience: str, klaviyo: requests.Session, shopify: requests.Session
+    sandbox: Sandbox, audience: str, klaviyo: requests.Session, shopify: requests.Session, hubspot: requests.Session
 ) -> None:
     expected = sandbox.expected_members(audience, AS_OF)
     assert expected["klaviyo"]
@@ -37,12 +37,18 @@ def test_expected_members_are_records_that_the_destination_has(
     for row_id in sorted(expected.get("shopify", set()))[:3]:
         url = f"{sandbox.urls['shopify']}/admin/api/2026-10/customers/{row_id}.json"
         assert shopify.get(url, timeout=5).status_code == 200
+    for row_id in sorted(expected.get("hubspot", set()))[:3]:
+        url = f"{sandbox.urls['hubspot']}/crm/objects/2026-09/contacts/{row_id}"
+        assert hubspot.get(url, timeout=5).status_code == 200
 
 
 def test_the_lists_of_the_segments_are_empty_and_another_is_not(sandbox: Sandbox) -> None:
     held = sandbox.members()["klaviyo"]
     targets = {rule.destinations["klaviyo"] for rule in AUDIENCES.values()}
     assert all(held[name] == set() for name in targets)
+    targets = {rule.destinations["hubspot"] for rule in AUDIENCES.values() if "hubspot" in rule.destinations}
+    assert [sandbox.members()["hubspot"][name] for name in sorted(targets)] == [set(), set()]
+    assert sandbox.members()["hubspot"]["All staff"]
     assert held["Newsletter"]
     assert not [tag for tag in sandbox.members()["shopify"] if tag.startswith("aud-")]
 

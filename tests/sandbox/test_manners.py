@@ -9,6 +9,7 @@ import requests
 
 from sandbox import Sandbox, running
 from sandbox.limits import FixedWindow, LeakyBucket
+from sandbox.platforms.hubspot.standin import READ_ONLY_TOKEN
 from sandbox.standin import all_platforms
 
 from .conftest import AS_OF
@@ -18,6 +19,7 @@ INSIDE = {
     "shopify": "/admin/api/2026-10/shop.json",
     "klaviyo": "/api/accounts",
     "twilio": "/2010-04-01/Accounts/{account_sid}.json",
+    "hubspot": "/crm/objects/2026-09/contacts",
     "aevent": "/setpixel?page=webhook&value=Buyer&email=jane@example.com&wtl=",
 }
 #: What a stranger hears inside and on an unknown path; AEvent's only credential is part of one path's URL.
@@ -56,11 +58,14 @@ def test_an_unknown_path_is_not_found_in_the_platforms_own_words(
         "klaviyo": lambda body: body["errors"][0]["code"] == "not_found",
         "twilio": lambda body: body["code"] == 20404,
         "aevent": lambda body: body["code"] == "not_found",
+        "hubspot": lambda body: (body["status"], body["category"]) == ("error", "OBJECT_NOT_FOUND"),
     }
     assert own_words[platform](told.json())
 
 
-@pytest.mark.parametrize(("platform", "status"), [("shopify", 406), ("klaviyo", 405), ("twilio", 405), ("aevent", 405)])
+@pytest.mark.parametrize(
+    ("platform", "status"), [("shopify", 406), ("klaviyo", 405), ("twilio", 405), ("aevent", 405), ("hubspot", 405)]
+)
 def test_a_wrong_method_is_refused(
     sandbox: Sandbox, platform: str, status: int, request: pytest.FixtureRequest
 ) -> None:
@@ -94,6 +99,72 @@ def test_klaviyo_wants_a_revision_it_knows(
     sandbox: Sandbox, klaviyo: requests.Session, headers: dict[str, str], status: int
 ) -> None:
     assert klaviyo.get(f"{sandbox.urls['klaviyo']}/api/lists", headers=headers, timeout=5).status_code == status
+
+
+@pytest.mark.parametrize("prefix", ["/crm/v3/objects", "/crm/objects/2026-03", "/crm/objects/2026-09"])
+@pytest.mark.parametrize("kind", ["contacts", "0-1"])
+def test_hubspot_answers_alike_in_every_version(
+    sandbox: Sandbox, hubspot: requests.Session, prefix: str, kind: str
+) -> None:
+    told = hubspot.get(f"{sandbox.urls['hubspot']}{prefix}/{kind}?limit=1", timeout=5)
+    assert (told.status_code, len(told.json()["results"])) == (200, 1)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/crm/objects/2030-01/contacts", 404),
+        ("/crm/objects/2026-09/deals", 400),
+        ("/crm/objects/2026-09/contacts?limit=101", 400),
+        ("/crm/objects/2026-09/contacts/3", 404),
+        ("/crm/lists/2026-09/3", 404),
+        ("/crm/lists/2026-09/101/memberships?limit=251", 400),
+    ],
+)
+def test_hubspot_refuses_what_it_does_not_have(
+    sandbox: Sandbox, hubspot: requests.Session, path: str, status: int
+) -> None:
+    assert hubspot.get(sandbox.urls["hubspot"] + path, timeout=5).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "scope"),
+    [
+        ("GET", "/crm/objects/2026-09/contacts", None),
+        ("POST", "/crm/objects/2026-09/contacts/search", None),
+        ("POST", "/crm/objects/2026-09/contacts/batch/update", "crm.objects.contacts.write"),
+        ("PUT", "/crm/lists/2026-09/101/memberships/add", "crm.lists.write"),
+        ("GET", "/communication-preferences/v3/definitions", "communication_preferences.read"),
+    ],
+)
+def test_an_app_without_the_scope_is_told_which_one_it_lacks(
+    sandbox: Sandbox, method: str, path: str, scope: str | None
+) -> None:
+    headers = {"Authorization": f"Bearer {READ_ONLY_TOKEN}"}
+    told = requests.request(method, sandbox.urls["hubspot"] + path, headers=headers, json={}, timeout=5)
+    if scope is None:
+        assert told.status_code == 200
+    else:
+        assert (told.status_code, told.json()["category"]) == (403, "MISSING_SCOPES")
+        assert told.json()["errors"][0]["context"] == {"requiredScopes": [scope]}
+
+
+def test_hubspots_limits_are_kept_apart_for_searches(tmp_path: Path) -> None:
+    with running(tmp_path, people=20, as_of=AS_OF) as limited, requests.Session() as session:
+        session.headers["Authorization"] = f"Bearer {limited.credentials['hubspot']['access_token']}"
+        url = f"{limited.urls['hubspot']}/crm/objects/2026-09/contacts"
+        found = [session.post(f"{url}/search", json={"limit": 1}, timeout=5) for _ in range(7)]
+        refused = [answer for answer in found if answer.status_code == 429]
+        assert refused
+        assert refused[0].json()["policyName"] == "SECONDLY"
+        assert "X-HubSpot-RateLimit-Max" not in refused[0].headers
+        told = [session.get(f"{url}?limit=1", timeout=5) for _ in range(191)]
+        assert (told[0].headers["X-HubSpot-RateLimit-Max"], told[0].headers["X-HubSpot-RateLimit-Remaining"]) == (
+            "190", "189",
+        )  # fmt: skip
+        assert {answer.status_code for answer in told[:190]} == {200}
+        assert (told[190].status_code, told[190].json()["policyName"]) == (429, "TEN_SECONDLY_ROLLING")
+        assert "Retry-After" not in told[190].headers
 
 
 def test_klaviyo_refuses_bodies_that_are_not_json(sandbox: Sandbox, klaviyo: requests.Session) -> None:

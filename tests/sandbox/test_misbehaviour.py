@@ -119,7 +119,7 @@ def test_a_throttled_graphql_call_is_http_200(sandbox: Sandbox, shopify: request
     assert (told.status_code, told.json()["errors"][0]["extensions"]["code"]) == (200, "THROTTLED")
 
 
-@pytest.mark.parametrize(("platform", "code"), [("shopify", None), ("twilio", 20429)])
+@pytest.mark.parametrize(("platform", "code"), [("shopify", None), ("twilio", 20429), ("hubspot", None)])
 def test_every_platform_has_its_own_429(
     sandbox: Sandbox, platform: str, code: int | None, request: pytest.FixtureRequest
 ) -> None:

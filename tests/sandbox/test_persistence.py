@@ -60,6 +60,42 @@ def test_a_restart_meets_the_same_platforms(tmp_path: Path) -> None:
         assert "77.00" in [order["total_price"] for order in orders]
 
 
+def test_a_restart_meets_the_same_contacts_lists_and_statuses(tmp_path: Path) -> None:
+    with running(tmp_path, people=60, seed=1, as_of=AS_OF, unlimited=True) as first:
+        contact = first.people("good_buyer")[0]
+        put_on_list(first, contact["records"]["hubspot"][0])
+        first.act("hubspot_unsubscribe", contact["person"])
+        first.act("hubspot_contact_merged", first.people("two_contacts")[0]["person"])
+        stranger = next(p for p in first.people() if p["emails"] and "hubspot" not in p["records"])["person"]
+        first.act("hubspot_contact_created", stranger)
+        held, people = first.members(), first.people()
+        truth = first.truth(datetime(2026, 11, 30, tzinfo=UTC))
+    with running(tmp_path) as second:
+        assert second.members() == held
+        assert contact["records"]["hubspot"][0] in held["hubspot"]["Recent buyers"]
+        assert second.people() == people
+        assert second.truth(datetime(2026, 11, 30, tzinfo=UTC)) == truth
+        asked = {"inputs": contact["emails"]}
+        read = f"{second.urls['hubspot']}/communication-preferences/2026-09/statuses/batch/unsubscribe-all/read"
+        told = requests.post(f"{read}?channel=EMAIL", json=asked, headers=bearer(second), timeout=5).json()
+        assert told["results"][0]["wideStatuses"][0]["status"] == "UNSUBSCRIBED"
+        new = second.person(stranger)["records"]["hubspot"][0]
+        url = f"{second.urls['hubspot']}/crm/objects/2026-09/contacts/{new}"
+        assert requests.get(url, headers=bearer(second), timeout=5).status_code == 200
+
+
+def bearer(sandbox: Sandbox) -> dict[str, str]:
+    return {"Authorization": f"Bearer {sandbox.credentials['hubspot']['access_token']}"}
+
+
+def put_on_list(sandbox: Sandbox, contact: str) -> None:
+    url = f"{sandbox.urls['hubspot']}/crm/lists/2026-09"
+    found = requests.get(f"{url}/object-type-id/0-1/name/Recent buyers", headers=bearer(sandbox), timeout=5).json()
+    path = f"{url}/{found['list']['listId']}/memberships/add"
+    told = requests.put(path, json=[contact], headers=bearer(sandbox), timeout=5)
+    assert told.json()["recordsIdsAdded"] == [contact]
+
+
 def test_fresh_starts_again(tmp_path: Path) -> None:
     with running(tmp_path, people=30, seed=1, as_of=AS_OF) as first:
         add_to_list(first, "High spenders")

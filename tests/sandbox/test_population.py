@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sandbox.facts import Facts, valid_email, valid_phone
+from sandbox.facts import Facts, Record, valid_email, valid_phone
 from sandbox.population import generate
 from sandbox.population_data import STOP_WORDS, STORIES
 from sandbox.truth import AUDIENCES, REASONS, Truth
@@ -91,6 +91,57 @@ def test_no_two_people_share_an_address(facts: Facts) -> None:
         for key in {k for r in person.records for k in (valid_email(r.email), valid_phone(r.phone)) if k}
     ]
     assert len(keys) == len(set(keys))
+
+
+def test_registrants_and_only_they_have_an_id_that_their_contact_carries(facts: Facts) -> None:
+    people = list(facts.people.values())
+    assert all(bool(person.registrations) is bool(person.registrant_id) for person in people)
+    ids = [person.registrant_id for person in people if person.registrant_id]
+    assert len(ids) == len(set(ids)) > 100
+    assert [text for text in ids if text.isdigit() and text.startswith("0")]
+    assert [text for text in ids if text not in (text.lower(), text.upper())]
+    for person in people:
+        contacts = person.at("hubspot")
+        assert contacts or not person.registrant_id
+        assert {record.registrant_id for record in contacts} <= {person.registrant_id}
+    carried = Counter(r.platform for p in people for r in p.records if r.registrant_id)
+    assert 0.4 * len(ids) < carried["klaviyo"] < 0.6 * len(ids)
+    assert 0 < carried["shopify"] < 0.15 * len(ids)
+
+
+def test_more_than_half_of_the_people_are_contacts(facts: Facts) -> None:
+    contacts = [person for person in facts.people.values() if person.at("hubspot")]
+    assert 0.55 < len(contacts) / len(facts.people) < 0.7
+
+
+def _keys(records: list[Record]) -> set[str]:
+    return {key for r in records for key in (valid_email(r.email), valid_phone(r.phone), r.registrant_id) if key}
+
+
+def test_every_contact_is_joined_to_its_person_by_something_and_some_by_the_registrant_id_alone(facts: Facts) -> None:
+    alone = 0
+    for person in facts.people.values():
+        elsewhere = [record for record in person.records if record.platform != "hubspot"]
+        for contact in person.at("hubspot") if elsewhere else ():
+            shared = _keys([contact]) & _keys([r for r in person.records if r is not contact])
+            assert shared
+            alone += shared == {person.registrant_id}
+    assert alone > 20
+
+
+def test_what_was_said_at_the_crm_leaves_no_doubt(facts: Facts) -> None:
+    """A plain grant never follows a withdrawal, and never stands beside a pending request."""
+    kinds: Counter[str] = Counter()
+    for person in facts.people.values():
+        emails = {valid_email(record.email): record for record in person.at("hubspot")}
+        for told in (s for s in person.statements if s.platform == "hubspot"):
+            said = [s for s in person.statements if (s.channel, s.identifier) == (told.channel, told.identifier)]
+            assert told.identifier in emails
+            assert not [s for s in said if s.state == "pending"]
+            if told.state == "granted":
+                assert not [s for s in said if s.state == "withdrawn" and s.at <= told.at]
+            kinds[f"{told.state} {emails[told.identifier].opted_out}"] += 1
+    assert set(kinds) == {"granted False", "withdrawn False", "withdrawn True"}
 
 
 def test_records_are_older_than_everything_that_happened_to_them(facts: Facts) -> None:

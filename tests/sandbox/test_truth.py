@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.facts import Block, Facts, Line, Order, Person, Record, Statement
+from sandbox.facts import Block, Facts, Line, Order, Person, Record, Statement, Tag
 from sandbox.truth import Outcome, Truth
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -157,7 +157,17 @@ def test_only_records_with_the_good_address_are_members() -> None:
     buyer.records.append(Record("klaviyo", "K2", "other@example.org", PHONE, NOW - days(900)))
     buyer.records.append(Record("shopify", "12", "other@example.org", None, NOW - days(900)))
     buyer.statements.append(said("withdrawn", NOW - days(3), identifier="other@example.org"))
-    assert members("recent_buyers", buyer) == {"klaviyo": {"K1"}, "shopify": {"11"}}
+    assert members("recent_buyers", buyer) == {"klaviyo": {"K1"}, "shopify": {"11"}, "hubspot": set()}
+
+
+def test_a_contact_with_an_address_of_its_own_is_reached_by_its_own_consent() -> None:
+    guest = person(registrations=[NOW - days(5)], registrant_id="r1")
+    guest.records.append(Record("hubspot", "151", "ada-chen@example.net", None, NOW - days(900)))
+    assert members("webinar_follow_up", guest) == {"klaviyo": {"K1"}, "hubspot": set()}
+    guest.statements.append(said("granted", NOW - days(3), identifier="ada-chen@example.net"))
+    assert members("webinar_follow_up", guest) == {"klaviyo": {"K1"}, "hubspot": {"151"}}
+    guest.statements.append(said("withdrawn", NOW - days(2)))
+    assert members("webinar_follow_up", guest) == {"klaviyo": set(), "hubspot": {"151"}}
 
 
 def vaper(**given: Any) -> Person:
@@ -230,6 +240,21 @@ def test_buying_at_or_after_the_registration_leaves_the_follow_up(bought: dateti
 def test_even_a_cancelled_order_leaves_the_follow_up() -> None:
     guest = person(registrations=[NOW - days(5)], orders=[order(NOW - days(2), cancelled_at=NOW - days(1))])
     assert reason("webinar_follow_up", guest) == "left"
+
+
+@pytest.mark.parametrize(
+    ("tag", "at", "expected"),
+    [
+        ("Buyer", NOW - days(5), "left"),
+        ("buyer", NOW - days(1), "left"),
+        ("Buyer", NOW - days(5) - SECOND, "ok"),
+        ("Buyer", NOW, "ok"),
+        ("Gold Buyer", NOW - days(1), "ok"),
+    ],
+)
+def test_the_tag_buyer_at_or_after_the_registration_leaves_the_follow_up(tag: str, at: datetime, expected: str) -> None:
+    guest = person(registrations=[NOW - days(5)], tags=[Tag(tag, at)])
+    assert reason("webinar_follow_up", guest) == expected
 
 
 def test_since_is_the_first_registration_inside_the_window() -> None:
