@@ -8,8 +8,10 @@ refuses beside other connections of the process: hence every cursor comes from t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
 from typing import Any, ClassVar
 
 import duckdb
@@ -19,6 +21,7 @@ from great_expectations.expectations.core.unexpected_rows_expectation import Une
 
 from expectations.vocabulary import Expectation
 
+_log = logging.getLogger(__name__)
 _ENGINE_OPTIONS = {"pool_reset_on_return": None, "isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 
 
@@ -56,9 +59,12 @@ def data_source(connection: duckdb.DuckDBPyConnection) -> Iterator[Any]:
 
 
 def count_unexpected(
-    source: Any, name: str, rows: str, expectations: Sequence[Expectation]
+    source: Any, name: str, rows: str, expectations: Sequence[Expectation], *, documents: Path | None = None
 ) -> Mapping[str, int | Exception]:
-    """Evaluate expectations over the query `rows` as one suite: their names → unexpected rows, or what went wrong."""
+    """Evaluate expectations over the query `rows` as one suite: their names → unexpected rows, or what went wrong.
+
+    With `documents`, a folder, the suite's page is written there.
+    """
     suite = great_expectations.ExpectationSuite(name)
     for expectation in expectations:
         suite.add_expectation(
@@ -70,7 +76,31 @@ def count_unexpected(
         )
     batch = source.add_query_asset(name, query=rows).add_batch_definition("newest").get_batch()
     validation = batch.validate(suite, result_format="BASIC")
-    return {result.expectation_config.meta["name"]: _count(result) for result in validation.results}
+    counts = {result.expectation_config.meta["name"]: _count(result) for result in validation.results}
+    if documents is not None:
+        _document(documents, name, validation)
+    return counts
+
+
+def _document(folder: Path, name: str, validation: Any) -> None:
+    """Write the suite's page; for want of a page no check is worse."""
+    from expectations.documents import write
+
+    for result in validation.results:
+        _withhold(result)
+    try:
+        write(folder, name, validation)
+    except Exception as error:
+        _log.warning("The data docs of %s could not be written: %s", name, type(error).__name__)
+
+
+def _withhold(result: Any) -> None:
+    """Leave the kind of what was caught, not its text: that may quote a value."""
+    info = result.exception_info
+    for caught in [info] if "raised_exception" in info else info.values():
+        if caught["raised_exception"]:
+            caught["exception_message"] = "It could not be evaluated; its check in Dagster says what may be said."
+            caught["exception_traceback"] = ""
 
 
 def _count(result: Any) -> int | Exception:

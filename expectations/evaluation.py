@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import duckdb
@@ -55,8 +56,13 @@ class _Batch:
     error: str = ""
 
 
-def evaluate(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> list[CheckResult]:
-    """Evaluate every suite; what cannot be evaluated is a failed check with its reason, never an exception."""
+def evaluate(
+    connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite], *, documents: Path | None = None
+) -> list[CheckResult]:
+    """Evaluate every suite; what cannot be evaluated is a failed check with its reason, never an exception.
+
+    With `documents`, a folder, Great Expectations' page of each suite is written there.
+    """
     batches = [_batch(connection, suite) for suite in suites]
     counted: list[_Counts] = [{} for _ in batches]
     seconds = [0.0 for _ in batches]
@@ -67,7 +73,7 @@ def evaluate(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> 
             with engine.data_source(connection) as source:
                 for place, batch in enumerate(batches):
                     started = time.perf_counter()
-                    counted[place] = _count(source, batch)
+                    counted[place] = _count(source, batch, documents)
                     seconds[place] = (time.perf_counter() - started) / len(batch.suite.expectations)
         except Exception as failure:
             counted = [failure for _ in batches]
@@ -78,13 +84,13 @@ def evaluate(connection: duckdb.DuckDBPyConnection, suites: Iterable[Suite]) -> 
     ]
 
 
-def _count(source: object, batch: _Batch) -> _Counts:
+def _count(source: object, batch: _Batch, documents: Path | None) -> _Counts:
     from expectations import engine
 
     if not batch.judged:
         return {}
     try:
-        return engine.count_unexpected(source, batch.suite.name, batch.query, batch.judged)
+        return engine.count_unexpected(source, batch.suite.name, batch.query, batch.judged, documents=documents)
     except Exception as failure:
         return failure
 

@@ -28,19 +28,26 @@ _COLUMNS = (
 )
 
 
-def validate_raw(warehouse: Warehouse, platforms: Iterable[Platform]) -> list[CheckResult]:
+def validate_raw(
+    warehouse: Warehouse, platforms: Iterable[Platform], *, documents: Path | None = None
+) -> list[CheckResult]:
     """Judge what the pulls since the last build brought for `platforms`; an absent or empty table passes.
 
     Run it before this build writes its row to `raw_audiences.builds`: afterwards nothing counts as newly pulled.
     """
     with _connected(warehouse) as connection:
-        return evaluate(connection, raw.suites(platforms))
+        return evaluate(connection, raw.suites(platforms), documents=documents)
 
 
-def validate_audiences(warehouse: Warehouse, catalogue: Iterable[Mapping[str, Any]]) -> list[CheckResult]:
-    """Judge every audience of the catalogue; an empty audience passes, an absent one fails."""
+def validate_audiences(
+    warehouse: Warehouse, catalogue: Iterable[Mapping[str, Any]], *, documents: Path | None = None
+) -> list[CheckResult]:
+    """Judge every audience of the catalogue; an empty audience passes, an absent one fails.
+
+    With `documents`, a folder, the Data Docs pages are written there; `validate_raw` does the same.
+    """
     with _connected(warehouse) as connection:
-        return evaluate(connection, audiences.suites(catalogue))
+        return evaluate(connection, audiences.suites(catalogue), documents=documents)
 
 
 def record(connection: duckdb.DuckDBPyConnection, build_id: int, results: Sequence[CheckResult]) -> None:

@@ -66,7 +66,7 @@ def check_raw(
     `unanswered` are the errors per object. They are kept beside the verdicts: who withdrew at a source that does not
     answer is not known, so nobody is added until it does.
     """
-    results = validate_raw(connection, [platform])
+    results = validate_raw(connection, [platform], documents=Home.current().data_docs)
     answers = [
         CheckResult(
             boundary="raw",
@@ -86,7 +86,8 @@ def check_webhooks(
     connection: duckdb.DuckDBPyConnection, state: State, platforms: Sequence[Platform]
 ) -> defaultdict[str, Verdict]:
     """Judge the webhooks just loaded, per platform, and keep the results; a platform that sent none passes."""
-    results = validate_raw(connection, [replace(platform, objects=()) for platform in platforms]) if platforms else []
+    bare = [replace(platform, objects=()) for platform in platforms]
+    results = validate_raw(connection, bare, documents=Home.current().data_docs) if platforms else []
     record(connection, warehouse.next_build_id(state, connection), results)
     verdicts: defaultdict[str, Verdict] = defaultdict(lambda: Verdict([]))
     verdicts.update({platform.name: _about(f"{platform.name}.webhooks", results) for platform in platforms})
@@ -95,7 +96,8 @@ def check_webhooks(
 
 def check_audiences(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> list[CheckResult]:
     """Judge every audience of this build before it may leave, and keep the results."""
-    results = validate_audiences(connection, [entry(audience) for audience in catalogue.audiences])
+    entries = [entry(audience) for audience in catalogue.audiences]
+    results = validate_audiences(connection, entries, documents=Home.current().data_docs)
     record(connection, catalogue.build_id, results)
     return results
 
