@@ -167,8 +167,9 @@ class Webhook(Protocol):
 
     It may bring more: `refusal(error) -> Answer` is what senders of refused requests are told. That of an unsigned
     platform, whose URL holds a token of `url_tokens`, may also bring `token(request) -> str` (where its token stands,
-    if not where ours do; WebhookRejected when the request is not for us) and `kept(request) -> WebhookRequest` (what is
-    landed: without the token, and without what nobody asked for). Its `verify` is called for live tokens only.
+    if not where ours do; WebhookRejected when the request is not for us), `kept(request) -> WebhookRequest` (what is
+    landed: without the token, and without what nobody asked for) and `urls(base_url, token, tag)` (what to paste into
+    a tool, by form). Its `verify` is called for live tokens only.
     """
 
     ACCEPTED: Answer

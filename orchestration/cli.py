@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from orchestration import cli_operating
+from orchestration import cli_operating, cli_webhooks
 
 app = typer.Typer(
     name="audiences",
@@ -186,6 +186,7 @@ def docs() -> None:
 
 
 cli_operating.add_to(app)
+app.add_typer(cli_webhooks.app, name="webhooks")
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from dlt_sources.accounts import Account
 from dlt_sources.errors import WebhookRejected
 from dlt_sources.platform import Answer, Delivery, Event, WebhookRequest
 from dlt_sources.platforms.aevent import parameters
-from dlt_sources.platforms.aevent.tables import PAGE
+from dlt_sources.platforms.aevent.tables import PAGE, PATH
 
 ACCEPTED = Answer(body=b'{"status":"ok"}', media_type="application/json")
 #: A call carries neither time nor id. The same call within so many seconds has the id of the first, since tools call
@@ -68,6 +68,12 @@ def parse(request: WebhookRequest, account: Account) -> Delivery:
         id=id_, name=name, lane="speed", occurred_at=request.received_at, identifiers=(call.identifier,), effect=None
     )
     return Delivery(topic="tag", id=id_, events=(event,))
+
+
+def urls(base_url: str, token: str, tag: str) -> dict[str, str]:
+    """The URLs to paste into a tool, ready but for the person's own value, which the tool appends."""
+    start = f"{base_url.rstrip('/')}{PATH}?{urlencode({'page': PAGE, 'wtl': token, 'value': tag}, quote_via=quote)}"
+    return {"by e-mail address": f"{start}&email=", "by registrant id": f"{start}&r="}
 
 
 def refusal(error: WebhookRejected) -> Answer:
