@@ -63,9 +63,10 @@ class Courier:
 
     async def _send(self, standin: StandIn, webhook: Webhook, target: tuple[str, str], attempt: int) -> dict[str, Any]:
         url, signed_url = target
-        headers = {**webhook.headers, **webhook.sign(signed_url, webhook.body)}
+        body = webhook.again(attempt - 1) if webhook.again and attempt > 1 else webhook.body
+        headers = {**webhook.headers, **webhook.sign(signed_url, body)}
         sent_at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        status, error, spent = await self._call(webhook.method, url, webhook.body, headers, standin.webhook_timeout)
+        status, error, spent = await self._call(webhook.method, url, body, headers, standin.webhook_timeout)
         outcome = {
             "platform": standin.name, "topic": webhook.topic, "delivery_id": webhook.delivery_id, "url": url,
             "attempt": attempt, "sent_at": sent_at, "status": status, "error": error, "ms": spent,

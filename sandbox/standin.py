@@ -54,7 +54,8 @@ class Way:
 class Webhook:
     """One webhook ready to go. `sign` takes the URL as the platform knows it and the body, and gives headers.
 
-    `to` is a whole address in place of the receiver's: somebody was given just that one.
+    `to` is a whole address in place of the receiver's: somebody was given just that one. `again` gives the body of the
+    first, second ... repetition where the platform counts them inside it.
     """
 
     topic: str
@@ -65,6 +66,7 @@ class Webhook:
     more_targets: list[str] = field(default_factory=list)
     method: str = "POST"
     to: str = ""
+    again: Callable[[int], bytes] | None = None
 
 
 Act: TypeAlias = Callable[["Person", dict[str, Any]], Webhook]

@@ -485,6 +485,16 @@ def test_several_events_come_in_one_request(sandbox: Sandbox, receiver: Receiver
     assert verified(sandbox, receiver.received[0], f"{receiver.url}/webhooks/hubspot/main")
 
 
+def test_a_repeated_delivery_counts_its_attempts_and_is_signed_anew(sandbox: Sandbox, receiver: Receiver) -> None:
+    receiver.statuses = [503, 200]
+    assert sandbox.act("hubspot_unsubscribe", sandbox.people("joined_in_the_shop")[0]["person"]).status == 503
+    receiver.wait(2)
+    first, second = (json.loads(sent["body"])[0] for sent in receiver.received)
+    assert (first.pop("attemptNumber"), second.pop("attemptNumber")) == (0, 1)
+    assert first == second
+    assert all(verified(sandbox, sent, f"{receiver.url}/webhooks/hubspot/main") for sent in receiver.received)
+
+
 def test_a_developer_subscribes_an_app_and_its_target_gets_the_events(
     sandbox: Sandbox, receiver: Receiver, developer: HubSpot
 ) -> None:

@@ -141,8 +141,10 @@ class Webhooks:
         """Events as one request, signed for whatever address it is sent to; fewer than a hundred."""
         if len(events) > LARGEST_BATCH:
             raise ValueError(f"HubSpot sends at most {LARGEST_BATCH} events at once, not {len(events)}")
-        body = orjson.dumps(events)
         headers = {"Content-Type": "application/json", "User-Agent": "HubSpot Connect 2.0 (http://dev.hubspot.com/)"}
+
+        def again(number: int) -> bytes:
+            return orjson.dumps([event | {"attemptNumber": number} for event in events])
 
         def signed(url: str, sent: bytes) -> dict[str, str]:
             timestamp = str(millis(datetime.now(UTC)))
@@ -156,7 +158,8 @@ class Webhooks:
         subscribed = {(r["eventType"], r.get("propertyName")) for r in self.subscriptions.rows.values() if r["active"]}
         wanted = any((event["subscriptionType"], event.get("propertyName")) in subscribed for event in events)
         targets = [self.app.rows["settings"]["targetUrl"]] if wanted and "settings" in self.app.rows else []
-        return Webhook(events[0]["subscriptionType"], body, headers, str(events[0]["eventId"]), signed, targets)
+        topic, delivery_id = events[0]["subscriptionType"], str(events[0]["eventId"])
+        return Webhook(topic, again(0), headers, delivery_id, signed, targets, again=again)
 
     def _switched(self, row_id: str, active: object) -> Row:
         row: Row = self.subscriptions.rows[row_id] | {"updatedAt": stamp(utc_now())}
