@@ -148,11 +148,9 @@ class Landing:
         if stage != "claimed":
             return _files(self.path(lane, stage))
         found: list[Path] = []
-        with os.scandir(self.path(lane, stage)) as workers:
-            names = [worker.path for worker in workers if worker.is_dir()]
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):  # a worker that has just gone leaves an empty folder
-                found += _files(Path(name))
+        for worker in self._workers(lane):
+            with contextlib.suppress(FileNotFoundError):  # one that has just gone leaves an empty folder
+                found += _files(worker)
         return sorted(found, key=lambda path: path.name)
 
     def pending(self, lane: Lane) -> Iterator[Path]:
@@ -162,20 +160,17 @@ class Landing:
 
     def count(self, lane: Lane, stage: Stage) -> int:
         """How many files are at a stage; 0 when the landing zone is not there yet."""
-        try:
-            return len(self.waiting(lane, stage))
-        except FileNotFoundError:
-            return 0
+        return len(self._names(lane, stage))
 
     def counts(self) -> list[StageCount]:
-        """Files and oldest age of every lane and stage."""
+        """Files and oldest age of every lane and stage; names alone are read, so that many files cost little."""
         now = time.time()
         result = []
         for lane in LANES:
             for stage in STAGES:
-                files = self.waiting(lane, stage) if self.path(lane, stage).exists() else []
-                oldest = max(0.0, now - written_at(files[0])) if files else 0.0
-                result.append(StageCount(lane, stage, len(files), oldest))
+                names = self._names(lane, stage)
+                oldest = max(0.0, now - written_at(Path(min(names)))) if names else 0.0
+                result.append(StageCount(lane, stage, len(names), oldest))
         return result
 
     def sweep(self) -> None:
@@ -185,6 +180,17 @@ class Landing:
                 with contextlib.suppress(FileNotFoundError):
                     if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
                         path.unlink()
+
+    def _names(self, lane: Lane, stage: Stage) -> list[str]:
+        names: list[str] = []
+        with contextlib.suppress(FileNotFoundError):
+            for folder in self._workers(lane) if stage == "claimed" else [self.path(lane, stage)]:
+                names += _names(folder)
+        return names
+
+    def _workers(self, lane: Lane) -> list[Path]:
+        with os.scandir(self.path(lane, "claimed")) as entries:
+            return [Path(entry.path) for entry in entries if entry.is_dir()]
 
     def _write_file(self, lane: Lane, lines: Sequence[bytes]) -> Path:
         name = f"{new_id()}{SUFFIX}"
@@ -231,8 +237,12 @@ def _parts(lines: Sequence[bytes]) -> Iterator[list[bytes]]:
 
 
 def _files(folder: Path) -> list[Path]:
+    return [folder / name for name in sorted(_names(folder))]
+
+
+def _names(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
-        return [folder / name for name in sorted(entry.name for entry in entries if entry.name.endswith(SUFFIX))]
+        return [entry.name for entry in entries if entry.name.endswith(SUFFIX)]
 
 
 def written_at(path: Path) -> float:

@@ -2,7 +2,8 @@
 
     POST or GET /webhooks/{platform}/{account}          a platform that signs
     POST or GET /webhooks/{platform}/{account}/{token}  one that does not; also as ?token=, and at its own path
-    GET /health
+    GET /healthz    whether a webhook could be landed now
+    GET /metrics    figures for Prometheus
 
 Answers: the platform's own ACCEPTED once the request is durable; what the platform needs when it is refused; 404 for
 an account that is not configured; 413 beyond 5 MB; 408 when the body does not arrive; 503 with Retry-After when the
@@ -13,17 +14,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import tomllib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from dlt_sources import registry
@@ -31,12 +29,15 @@ from dlt_sources.errors import WebhookRejected
 from dlt_sources.platform import LANES, Delivery, Lane, Platform, WebhookRequest
 from dlt_sources.url_tokens import UrlToken
 from orchestration.home import Home
-from orchestration.landing import answers, unsigned
+from orchestration.landing import answers, settings, unsigned
+from orchestration.landing.arrivals import Arrivals
 from orchestration.landing.commit import GroupCommit, NotDurableError
 from orchestration.landing.endpoints import Endpoint, Endpoints
 from orchestration.landing.files import Landed, Landing, new_id
+from orchestration.landing.health import Health
 from orchestration.landing.lanes import lane_of
 from orchestration.landing.leaving import CatalogueUnreadableError, Leaving
+from orchestration.landing.metrics import Handler, Metrics
 from orchestration.landing.rejected import Rejections
 
 MOST_BODY_BYTES = 5 * 1024 * 1024
@@ -53,9 +54,6 @@ _DROPPED = frozenset(
 )
 
 _log = logging.getLogger(__name__)
-
-
-_Handler = Callable[[Request], Awaitable[Response]]
 
 
 class _Taken:
@@ -78,6 +76,7 @@ class Receiver:
         self.rejections = Rejections(home.rejected)
         #: (platform, account, word) of what was landed; the word is a lane or `unknown_topic`.
         self.landed: Counter[tuple[str, str, str]] = Counter()
+        self.arrivals = Arrivals(home.landing)
         self._commits: dict[Lane, GroupCommit] = {}
         self._reading = 0
 
@@ -88,7 +87,7 @@ class Receiver:
         self.landing.sweep()
         self._commits = {lane: GroupCommit(self.landing, lane) for lane in LANES}
         try:
-            async with unsigned.opened(self.home, self.endpoints.unsigned()) as self._door:
+            async with unsigned.opened(self.home, self.endpoints.unsigned()) as self._door, self.arrivals.kept():
                 yield
         finally:
             await asyncio.gather(*(commit.close() for commit in self._commits.values()))
@@ -98,17 +97,13 @@ class Receiver:
         """Take one webhook request."""
         return await self._take(request, request.path_params["platform"], request.path_params["account"])
 
-    def at_own_path(self, platform: Platform) -> _Handler:
+    def at_own_path(self, platform: Platform) -> Handler:
         """What takes the requests at a platform's own address, where the token says which account is meant."""
 
         async def take(request: Request) -> Response:
             return await self._take(request, platform.name, "")
 
         return take
-
-    async def health(self, _request: Request) -> Response:
-        """Say that the process answers; nothing about what it has received."""
-        return JSONResponse({"status": "ok"})
 
     async def _take(self, request: Request, platform: str, account: str) -> Response:
         senders = self.endpoints.of(platform)
@@ -218,6 +213,7 @@ class Receiver:
             _log.error("A webhook of %s could not be kept (%s); it was asked to come back.", account.key, error)
             raise WebhookRejected("not_durable", status=503) from None
         self.landed[account.platform, account.name, lane] += 1
+        self.arrivals.note(account.platform, account.name, delivery.topic, received.received_at)
         if not delivery.events:
             self.landed[account.platform, account.name, "unknown_topic"] += 1
 
@@ -247,31 +243,32 @@ class Receiver:
         return f"{base}{path}?{query}" if query else f"{base}{path}"
 
 
-def app(home: Home, endpoints: Endpoints | None = None) -> Starlette:
-    """The receiver as an ASGI app; `endpoints` are read from the home's configuration when not given."""
-    receiver = Receiver(home, endpoints or Endpoints.load(home.folder), _public_url(home.folder))
+def app(home: Home, endpoints: Endpoints | None = None, *, with_metrics: bool = True) -> Starlette:
+    """The receiver as an ASGI app; `endpoints` are read from the home's configuration when not given.
+
+    Its figures are `app.state.metrics`; `with_metrics` shows them at /metrics.
+    """
+    receiver = Receiver(home, endpoints or Endpoints.load(home.folder), settings.public_url(home.folder))
+    health = Health(receiver.landing, settings.free_disk_floor(home.folder))
+    metrics = Metrics(receiver.endpoints, receiver.landing, receiver.landed, receiver.rejections)
+    webhook = metrics.timed(receiver.webhook)
     made = Starlette(
         routes=[
-            Route("/webhooks/{platform}/{account}", receiver.webhook, methods=["GET", "POST"]),
-            Route("/webhooks/{platform}/{account}/{token}", receiver.webhook, methods=unsigned.METHODS),
+            Route("/webhooks/{platform}/{account}", webhook, methods=["GET", "POST"]),
+            Route("/webhooks/{platform}/{account}/{token}", webhook, methods=unsigned.METHODS),
             *(
-                Route(platform.path, receiver.at_own_path(platform), methods=unsigned.METHODS)
+                Route(
+                    platform.path,
+                    metrics.timed(receiver.at_own_path(platform), platform.name),
+                    methods=unsigned.METHODS,
+                )
                 for platform in registry.all_platforms()
                 if platform.path
             ),
-            Route("/health", receiver.health, methods=["GET"]),
+            Route("/healthz", health.healthz, methods=["GET"]),
+            *([Route("/metrics", metrics.metrics, methods=["GET"])] if with_metrics else []),
         ],
         lifespan=receiver.running,
     )
-    made.state.receiver = receiver
+    made.state.receiver, made.state.metrics = receiver, metrics
     return made
-
-
-def _public_url(folder: Path) -> str:
-    """`[receiver] public_url` of .dlt/config.toml, or RECEIVER__PUBLIC_URL; empty: the URL as received."""
-    if configured := os.environ.get("RECEIVER__PUBLIC_URL"):
-        return configured
-    path = folder / ".dlt" / "config.toml"
-    if not path.exists():
-        return ""
-    return str(tomllib.loads(path.read_text()).get("receiver", {}).get("public_url", ""))
