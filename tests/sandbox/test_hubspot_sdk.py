@@ -122,6 +122,7 @@ def test_an_erased_contact_is_gone_and_an_erased_stranger_never_comes(sdk: HubSp
     made = api.basic_api.create({"properties": {"email": "forget.me@example.com"}})
     erase(sandbox, "forget.me@example.com")
     assert made.id not in [row.id for row in api.get_all()]
+    assert api.basic_api.create({"properties": {"email": "another.one@example.com"}}).id != made.id
     erase(sandbox, "stranger@example.com")
     with pytest.raises(ContactsRefusal) as refused:
         api.basic_api.create({"properties": {"email": "stranger@example.com"}})

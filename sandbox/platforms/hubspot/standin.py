@@ -30,6 +30,7 @@ _SCOPES = {
     "lists": "crm.lists.write", "properties": "crm.schemas.contacts.write",
     "preferences": "communication_preferences.statuses.batch.read",
     "preferences_by_email": "communication_preferences.read",
+    "events": "business-intelligence",
 }  # fmt: skip
 
 
