@@ -7,12 +7,40 @@ from typing import Annotated
 import typer
 
 app = typer.Typer(
-    help="Webhooks: the URLs of platforms that sign nothing, and the tokens in them.",
+    help="Webhooks: what the platforms are set to send, and the URLs of those that sign nothing.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
+
+
+Accounts = Annotated[list[str] | None, typer.Argument(help="Accounts such as shopify:main; none = all.")]
+Url = Annotated[str, typer.Option(help="Address of the receiver as platforms see it, if not [receiver] public_url.")]
+
+
+@app.command(name="list")
+def list_subscriptions(accounts: Accounts = None, json: Json = False) -> None:
+    """List what the platforms are set to send, and where to."""
+    from orchestration import webhook_subscriptions
+
+    raise typer.Exit(webhook_subscriptions.list_all(accounts or [], as_json=json))
+
+
+@app.command()
+def register(accounts: Accounts = None, url: Url = "", json: Json = False) -> None:
+    """Subscribe this receiver to every topic that lacks it; changes nothing else."""
+    from orchestration import webhook_subscriptions
+
+    raise typer.Exit(webhook_subscriptions.register(accounts or [], url=url, as_json=json))
+
+
+@app.command()
+def check(accounts: Accounts = None, url: Url = "", json: Json = False) -> None:
+    """Compare topics, subscriptions and what came; exit code 1 when something is missing or silent."""
+    from orchestration import webhook_subscriptions
+
+    raise typer.Exit(webhook_subscriptions.check(accounts or [], url=url, as_json=json))
 
 
 @app.command()
