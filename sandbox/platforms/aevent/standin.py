@@ -97,8 +97,9 @@ class AEvent(StandIn):
         That URL is told by `base` (default: the receiver), `wtl` and `value`; `by` is email or r. AEvent is not called.
         """
         by, base = str(options.get("by", "email")), str(options.get("base") or self.world.settings.receiver or "")
-        known = {"r": [person.registrant_id], "email": person.identifiers("email")}.get(by, [])
-        if not known or not known[0]:
+        named = [person.registrant_id] if person.registrant_id else []
+        known = {"r": named, "email": person.identifiers("email")}.get(by, [])
+        if not known:
             raise LookupError(f"{person.person} has no {by}")
         if not base or "wtl" not in options:
             raise LookupError("nothing to call: give wtl, and base while there is no receiver")
