@@ -86,12 +86,15 @@ def dev(
 def receive(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on.")] = 8787,
+    metrics_port: Annotated[
+        int, typer.Option(help="Port of /metrics on 127.0.0.1 (0: on the same port as the webhooks).")
+    ] = 0,
     json: Json = False,
 ) -> None:
     """Receive webhooks: verify, make durable, answer."""
     from orchestration import serving
 
-    raise typer.Exit(serving.receive(host=host, port=port, as_json=json))
+    raise typer.Exit(serving.receive(host=host, port=port, metrics_port=metrics_port, as_json=json))
 
 
 @app.command()

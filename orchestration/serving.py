@@ -11,19 +11,25 @@ from orchestration import console
 from orchestration.home import Home
 
 
-def receive(*, host: str, port: int, as_json: bool = False) -> int:
-    """Serve the webhook receiver until TERM or Ctrl-C; requests under way are finished first."""
+def receive(*, host: str, port: int, metrics_port: int = 0, as_json: bool = False) -> int:
+    """Serve the webhook receiver until TERM or Ctrl-C; requests under way are finished first.
+
+    With `metrics_port` its figures are served there, on 127.0.0.1 alone, and not beside the webhooks.
+    """
     import uvicorn
 
     from orchestration.landing.receiver import app
 
+    receiver = app(Home.current(), with_metrics=not metrics_port)
+    if metrics_port:
+        from prometheus_client import start_http_server
+
+        start_http_server(metrics_port, addr="127.0.0.1", registry=receiver.state.metrics.registry)
     if as_json:
         console.print_json({"address": f"http://{host}:{port}", "path": "/webhooks/{platform}/{account}"})
     console.err.print(f"Receiving on http://{host}:{port}/webhooks/<platform>/<account>; Ctrl-C stops.")
     # No access log: some platforms carry a person's identifier in the URL.
-    config = uvicorn.Config(
-        app(Home.current()), host=host, port=port, log_level=_level(), access_log=False, lifespan="on"
-    )
+    config = uvicorn.Config(receiver, host=host, port=port, log_level=_level(), access_log=False, lifespan="on")
     uvicorn.Server(config).run()
     return 0
 
