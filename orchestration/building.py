@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pydantic import TypeAdapter
@@ -12,9 +12,10 @@ from dlt_sources import registry
 from dlt_sources.errors import AudiencesError
 from expectations.validation import CheckResult
 from orchestration import dbt_results, parsing, quality, warehouse
-from orchestration.activation import accepted, catalogue, guards
+from orchestration.activation import accepted, baseline, catalogue, guards
 from orchestration.activation.catalogue import Place
 from orchestration.activation.changes import Change, changes
+from orchestration.activation.destinations import Destinations
 from orchestration.activation.funnel import Funnel, accepted_people, funnels
 from orchestration.activation.plan import PlanSummary, plan
 from orchestration.activation.publish import publish
@@ -39,6 +40,8 @@ class Built:
     quarantine: list[tuple[str, str, str, str, int]]
     checks: list[CheckResult]
     absorbed: int = 0
+    #: What reading back came to, in words, where places owed a baseline.
+    baselines: list[str] = field(default_factory=list)
     #: People added and removed since the build before; None when there was none to compare with.
     changes: list[Change] | None = None
 
@@ -64,8 +67,10 @@ _adapter = TypeAdapter(Built)
 def finish(home: Home, state: State) -> Built:
     """Check, plan and publish the build whose decisions the warehouse holds.
 
-    Raises AudiencesError when the newest build made no decisions.
+    Places that owe a baseline are read back first. Raises AudiencesError when the newest build made no decisions.
     """
+    owed = baseline.due(state)
+    found = baseline.read_back(owed, Destinations.load(home.folder).open) if owed else []
     with warehouse.opened(home) as connection:
         build = warehouse.decided_build(connection)
         if build is None:
@@ -80,6 +85,7 @@ def finish(home: Home, state: State) -> Built:
             with_members=accepted.audiences_with_members(state),
             set_aside=[(fault.segment, fault.file, fault.message) for fault in parsing.set_aside(home)],
         )
+        taken = baseline.take(connection, state, found, build.build_id)
         checks = quality.check_audiences(connection, current)
         findings = guards.findings(
             connection,
@@ -103,6 +109,7 @@ def finish(home: Home, state: State) -> Built:
             funnels=funnels(connection, state, current),
             quarantine=quarantine,
             checks=checks,
+            baselines=[str(one) for one in taken],
             changes=_former_changes(home, build.build_id) if moved is None else moved,
             absorbed=publish(home, state, connection, current).absorbed,
         )

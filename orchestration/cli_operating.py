@@ -55,7 +55,33 @@ def lift(
     raise typer.Exit(code)
 
 
+def approve(
+    account: Annotated[str, typer.Argument(help="The destination account, such as klaviyo:main.")],
+    actor: Actor,
+    reason: Reason,
+    json: Json = False,
+) -> None:
+    """Approve a destination account once: until then nobody is added there."""
+    from orchestration import approving
+
+    raise typer.Exit(approving.approve(account, actor=actor, reason=reason, as_json=json))
+
+
+def baseline(
+    actor: Actor,
+    reason: Reason,
+    accounts: Annotated[list[str] | None, typer.Argument(help="Accounts such as klaviyo:main; none = all.")] = None,
+    json: Json = False,
+) -> None:
+    """Take the members that destinations really hold as those that state knows, before the next plan."""
+    from orchestration import approving
+
+    raise typer.Exit(approving.take_baseline(accounts or [], actor=actor, reason=reason, as_json=json))
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(suppress)
     app.command()(lift)
+    app.command()(approve)
+    app.command()(baseline)

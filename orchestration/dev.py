@@ -48,9 +48,12 @@ def _start(
     addresses = []
     receiver = f"http://127.0.0.1:{receiver_port}"
     if with_sandbox:
+        from orchestration.approving import approve_all
         from orchestration.demo_shop import start_sandbox
 
         sandbox = start_sandbox(children, home, people=people, seed=1, receiver=receiver)
+        if stand_ins := approve_all(home, actor="dev", reason="stand-ins of our own"):
+            console.out.print(f"Approving the first push to our own stand-ins: {', '.join(stand_ins)}")
         addresses += [(f"stand-in {name}", url) for name, url in sandbox.urls.items()]
     command = ["orchestration.cli", "receive", "--port", str(receiver_port)]
     children.start("receiver", command)

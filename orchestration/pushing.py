@@ -52,18 +52,21 @@ def show_plans(*, as_json: bool) -> None:
     home = Home.current()
     state = State.of(home)
     try:
-        planned = finish(home, state).plans
+        built = finish(home, state)
     finally:
         state.close()
+    planned = built.plans
     if as_json:
         console.print_json([asdict(one) for one in planned])
     else:
+        for text in built.baselines:
+            console.out.print(text)
         console.out.print(plans_table(planned))
         held = [one for one in planned if one.status == "held"]
         for one in held:
             console.out.print(f"Held {one.plan_id[:12]}: {'; '.join(one.held_because)}")
         if held:
-            console.out.print("Approve with: audiences apply <plan> --approve --actor <you> --reason <why>")
+            console.out.print("Approve one plan with: audiences apply <plan> --approve --actor <you> --reason <why>")
 
 
 def apply_named(plan_ids: Sequence[str], *, approve: bool, actor: str, reason: str, as_json: bool) -> int:

@@ -19,6 +19,7 @@ from dagster import (
 
 from dlt_sources import registry
 from orchestration import building, pushing, stations, told
+from orchestration.activation import approvals
 from orchestration.activation.apply import Applied
 from orchestration.activation.catalogue import Audience, Catalogue, Place
 from orchestration.activation.plan import CHANGES, REMOVALS
@@ -58,6 +59,9 @@ def plans(context: AssetExecutionContext, house: House) -> Iterator[MaterializeR
         raise
     for problem in built.problems:
         context.log.error("%s", problem)
+    for baseline in built.baselines:
+        context.log.warning("%s", baseline)
+    never = approvals.never_approved(house.state, registry.all_platforms(), registry.configured())
     rows = [
         (one.path, f"{one.platform}:{one.account}", one.audience, one.status, one.adds, one.updates, one.removes,
          one.suppressions, one.unreachable, "; ".join(one.held_because))
@@ -93,6 +97,8 @@ def plans(context: AssetExecutionContext, house: House) -> Iterator[MaterializeR
             **told.coverage_of(house.home),
             "changes since the build before": told.changes(built.changes),
             "quarantined": built.quarantined,
+            "never approved": ", ".join(never) or "none",
+            "baselines": MetadataValue.md("\n".join(f"- {text}" for text in built.baselines) or "none were due"),
             "plans": MetadataValue.md(markdown_table(columns, rows)),
             "quarantine": MetadataValue.md(
                 markdown_table(["platform", "object", "field", "reason", "values"], built.quarantine)

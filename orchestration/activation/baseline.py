@@ -50,18 +50,22 @@ class Due:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadBack:
-    """What a place was found to hold at `began`; `problem` says why it could not be read."""
+    """What a place was found to hold at `began`; `problem` says why not, `offered` whether it can be."""
 
     due: Due
     brand: str = ""
     began: datetime
     records: Sequence[str] = ()
     problem: str = ""
+    offered: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """One baseline: members that came into state and left it, and records there that no pull has brought."""
+    """One baseline: members that came into state and left it, and records there that no pull has brought.
+
+    A place that cannot be asked at all has none and waits for none: `problem` says what that means.
+    """
 
     due: Due
     adopted: int = 0
@@ -72,7 +76,7 @@ class Taken:
     def __str__(self) -> str:
         where = f"{self.due.target} at {self.due.platform}:{self.due.account}"
         if self.problem:
-            return f"The members of {where} could not be read back; changes there wait: {self.problem}"
+            return f"The members of {where} could not be read back: {self.problem}"
         return (
             f"The members of {where} were read back ({self.due.because}): {self.adopted} are members now, "
             f"{self.missing} are members no more, {self.unknown} records there are in no pull and stay as they are."
@@ -124,20 +128,25 @@ def _read(owed: Due, opened: Callable[[str], Destination]) -> ReadBack:
         destination = opened(f"{owed.platform}:{owed.account}")
         records = tuple(dict.fromkeys(destination.read_back(target(owed.target))))
     except NotOffered:
-        return ReadBack(due=owed, began=began, problem=f"{owed.platform} cannot be asked for its members.")
+        problem = (
+            f"{owed.platform} offers no such call. Who was added there before and must go is not known: look there."
+        )
+        return ReadBack(due=owed, began=began, problem=problem, offered=False)
     except AudiencesError as error:
-        return ReadBack(due=owed, began=began, problem=str(error))
+        return ReadBack(due=owed, began=began, problem=f"{error} Changes there wait.")
     return ReadBack(due=owed, brand=destination.account.brand, began=began, records=records)
 
 
 def _take(connection: duckdb.DuckDBPyConnection, state: State, found: ReadBack, build_id: int) -> Taken:
-    if found.problem:
-        return Taken(due=found.due, problem=found.problem)
-    people = _people(connection, found)
-    for start in range(0, len(people), _ROWS):
-        _adopt(state, found, people[start : start + _ROWS], build_id)
-    missing = _forget(state, found)
-    taken = Taken(due=found.due, adopted=len(people), missing=missing, unknown=len(found.records) - len(people))
+    taken = Taken(due=found.due, problem=found.problem)
+    if found.problem and found.offered:
+        return taken
+    if found.offered:
+        people = _people(connection, found)
+        for start in range(0, len(people), _ROWS):
+            _adopt(state, found, people[start : start + _ROWS], build_id)
+        missing = _forget(state, found)
+        taken = Taken(due=found.due, adopted=len(people), missing=missing, unknown=len(found.records) - len(people))
     here = and_(*(baselines.c[name] == value for name, value in zip(_PLACE, found.due.place, strict=True)))
     figures = {"adopted": taken.adopted, "missing": taken.missing, "unknown": taken.unknown}
     with state.write_deliveries() as store:

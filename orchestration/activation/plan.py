@@ -6,7 +6,7 @@ one plan of changes per audience and target, which guards can hold. A plan's id 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import duckdb
 from dlt_sources.accounts import Account
 from dlt_sources.errors import AudiencesError
 from dlt_sources.platform import Platform
-from orchestration.activation import difference, members, plan_records
+from orchestration.activation import approvals, baseline, difference, members, plan_records
 from orchestration.activation.catalogue import Audience, Catalogue, Place
 from orchestration.activation.desired import Desired, desire, nobody
 from orchestration.activation.guards import Findings, holds
@@ -49,7 +49,8 @@ def plan(
             "see which dbt model failed, then build again."
         )
     members.load(connection, state, catalogue)
-    session = _Session(home, state, connection, build, dry_run)
+    owed = {one.place: one.because for one in baseline.due(state)}
+    session = _Session(home, state, connection, build, dry_run, approvals.approved(state), owed)
     if not dry_run:
         plan_records.supersede_older(state, build.build_id)
     classes = {platform.name: platform.destination_class() for platform in platforms}
@@ -94,7 +95,8 @@ def _plan_changes(
         return session.skip(replace(summary, status="skipped", held_because=skipped))
     ineligible = difference.changes(connection, session.state, build, audience, place, account.brand)
     removes = connection.execute("SELECT count(*) FROM plan_rows WHERE op = 'remove'").fetchone()
-    reasons = holds(audience, desired, members=summary.members, removes=removes[0] if removes else 0)
+    reasons = session.waits(audience, place)
+    reasons += holds(audience, desired, members=summary.members, removes=removes[0] if removes else 0)
     if ineligible:
         reasons.append(f"not_eligible: {ineligible} admitted rows have no eligible decision and were left out")
     return session.save(summary, [*reasons, *(findings.about(audience.name) if in_project else ())])
@@ -143,6 +145,18 @@ class _Session:
     connection: duckdb.DuckDBPyConnection
     build: Build
     dry_run: bool
+    #: Keys of the accounts that were approved; places that owe a baseline, and why.
+    approved: frozenset[str]
+    owed: Mapping[tuple[str, str, str, str], str]
+
+    def waits(self, audience: Audience, place: Place) -> list[str]:
+        """Why nothing may change at a place yet, whatever the plan says."""
+        account, reasons = f"{place.platform}:{place.account}", []
+        if account not in self.approved:
+            reasons.append(approvals.why_held(account))
+        if because := self.owed.get((audience.name, place.platform, place.account, place.target)):
+            reasons.append(f"no_baseline: its members are still to be read back ({because})")
+        return reasons
 
     def save(self, summary: PlanSummary, held_because: Sequence[str]) -> PlanSummary:
         """Turn `plan_rows` into a file and a row of state, in place of older plans for the same target."""

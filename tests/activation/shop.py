@@ -20,6 +20,7 @@ from dlt_sources.errors import Failure, GateClosed, RetryLater, SetAside, StopRu
 from dlt_sources.platform import Destination, Identifier, Job, Object, Operation, Outcome, Platform, Row, Target
 from orchestration import warehouse
 from orchestration.activation import apply as applying
+from orchestration.activation import approvals, baseline
 from orchestration.activation import plan as planning
 from orchestration.activation import publish as publishing
 from orchestration.activation.catalogue import Audience, Catalogue, Place, Question
@@ -97,6 +98,10 @@ class Mailer(Destination):
     def find(self, identifiers: Sequence[Identifier]) -> Mapping[Identifier, Sequence[str]]:
         return {one: [self.records[one.value]] for one in identifiers if one.value in self.records}
 
+    def read_back(self, target: Target) -> Iterator[str]:
+        self._begin("read_back", str(target), ())
+        yield from list(self.members.get(str(target), {}))
+
     def names(self, operation: str) -> list[str]:
         """Records of every call of an operation, in order."""
         return [record for kind, _, records in self.log if kind == operation for record in records]
@@ -156,6 +161,7 @@ class Shop:
     def __post_init__(self) -> None:
         self.home = Home(self.folder)
         self.state = fresh_state(self.home)
+        approvals.approve(self.state, MAILER.key, "tests", "a mailer of our own")
         self.gate = ToldGate(self)
         with self.open() as connection:
             warehouse.ensure_raw(connection, [PLATFORM], [MAILER])
@@ -278,6 +284,12 @@ class Shop:
                 self.home, self.state, connection, self.catalogue, findings or Findings(),
                 platforms=[PLATFORM], accounts=[MAILER], **more,
             )  # fmt: skip
+
+    def take_baselines(self) -> list[baseline.Taken]:
+        """Read back and take over what is due, as the end of a build does before it plans."""
+        found = baseline.read_back(baseline.due(self.state), lambda key: self.mailer)
+        with self.open() as connection:
+            return baseline.take(connection, self.state, found, self.build_id)
 
     def publish(self) -> publishing.Published:
         with self.open() as connection:

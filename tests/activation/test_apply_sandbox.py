@@ -10,6 +10,7 @@ from dlt_sources import registry
 from dlt_sources.accounts import Account
 from dlt_sources.platform import Destination
 from orchestration import warehouse
+from orchestration.activation import approvals
 from orchestration.activation.apply import Applied, apply
 from orchestration.activation.catalogue import Audience, Catalogue, Place
 from orchestration.activation.guards import Findings
@@ -42,6 +43,8 @@ class Beside:
             Account(name, "main", "acme", "US", ("US",), {**sandbox.credentials[name], **sandbox.config[name]})
             for name in ("klaviyo", "shopify")
         ]
+        for account in self.accounts:
+            approvals.approve(self.state, account.key, "tests", "stand-ins")
         self.opened: dict[str, Destination] = {}
         everybody = [one for one in sandbox.people() if one["emails"] and set(one["records"]) >= {"klaviyo", "shopify"}]
         self.people = {one["person"]: one for one in everybody[:12]}

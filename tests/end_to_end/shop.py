@@ -13,6 +13,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from dlt_sources import accounts, registry
+from orchestration.activation import approvals
+from orchestration.activation.state import State
 from orchestration.demo_shop import write_configuration
 from orchestration.home import Home
 from sandbox.client import Sandbox
@@ -93,13 +96,22 @@ class House:
         return datetime.fromisoformat(figures["as_of"])
 
 
+def approve_accounts(home: Home) -> None:
+    """Approve every account of a home as a destination, as its people do after they have looked at the first plans."""
+    state = State.of(home)
+    for account in accounts.load(registry.all_platforms(), home.folder):
+        approvals.approve(state, account.key, "tests", "stand-ins")
+    state.close()
+
+
 @contextmanager
 def house(folder: Path, *, people: int) -> Iterator[House]:
-    """A fresh house with a shop of that many people."""
+    """A fresh house with a shop of that many people, whose destinations are approved."""
     home = Home(folder)
     with running(home.data / "sandbox", people=people, seed=1) as sandbox:
         described = {"urls": sandbox.urls, "config": sandbox.config, "credentials": sandbox.credentials}
         write_configuration(home, described, "")
+        approve_accounts(home)
         targets = {
             (platform, audience): expected["target"]
             for audience, told in sandbox.truth()["audiences"].items()
