@@ -296,6 +296,17 @@ def test_a_property_is_made_in_a_group_that_exists(sdk: HubSpot) -> None:
     assert {"spent", "email", "hs_email_optout", "aevent_registrant_id"} <= set(names)
 
 
+def test_a_ticked_checkbox_is_a_membership(sdk: HubSpot, sandbox: Sandbox) -> None:
+    options = [{"label": text, "value": text, "displayOrder": -1, "hidden": False} for text in ("true", "false")]
+    wanted = {"name": "aud_vip", "label": "VIP", "type": "bool", "fieldType": "booleancheckbox"}
+    sdk.crm.properties.core_api.create("contacts", {**wanted, "groupName": "webinars", "options": options})
+    row_id, _ = some(sandbox, "good_buyer")
+    sdk.crm.contacts.basic_api.update(row_id, {"properties": {"aud_vip": "true"}})
+    assert sandbox.members()["hubspot"]["aud_vip"] == {row_id}
+    sdk.crm.contacts.basic_api.update(row_id, {"properties": {"aud_vip": "false"}})
+    assert "aud_vip" not in sandbox.members()["hubspot"]
+
+
 # Lists
 
 

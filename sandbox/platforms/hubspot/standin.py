@@ -98,11 +98,13 @@ class HubSpot(StandIn):
         return failure(status, "INTERNAL_ERROR", "internal error")
 
     def members(self) -> dict[str, list[str]]:
-        """Contact ids by list name; lists that fill themselves take none."""
+        """Contact ids by list name (lists that fill themselves take none), and by own checkbox where one is ticked."""
         lists = self.state.lists.rows.values()
         found: dict[str, list[str]] = {row["name"]: [] for row in lists if row["processingType"] != "DYNAMIC"}
         for row in self.state.members.rows.values():
             found[self.state.lists.rows[row["list"]]["name"]].append(row["contact"])
+        for name, ids in self.state.ticked().items():
+            found.setdefault(name, []).extend(ids)
         return {name: sorted(ids) for name, ids in sorted(found.items())}
 
     def config(self, url: str) -> dict[str, Any]:

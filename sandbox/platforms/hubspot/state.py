@@ -170,6 +170,17 @@ class State:
         kind = self.statuses.rows.get(address, {}).get("status") == "UNSUBSCRIBED"
         return {name: "true" for name, out in zip(_OPTED_OUT, (address in self.optouts.rows, kind), strict=True) if out}
 
+    def ticked(self) -> dict[str, list[str]]:
+        """The contacts of every checkbox of the account's own that somebody bears a tick in."""
+        rows = self.properties.rows.items()
+        own = [n for n, row in rows if row["fieldType"] == "booleancheckbox" and not row["hubspotDefined"]]
+        found: dict[str, list[str]] = {}
+        for row_id, row in self.contacts.rows.items():
+            for name in own if not row["archived"] else ():
+                if row["properties"].get(name) == "true":
+                    found.setdefault(name, []).append(row_id)
+        return found
+
     def _leave_lists(self, row_id: str) -> None:
         for key in [key for key in self.members.rows if key.endswith(f":{row_id}")]:
             self.members.drop(key)
