@@ -175,5 +175,11 @@ def registrants(raw: Raw) -> None:
     raw.profile("K71", "reader@example.com", properties=carried)
     raw.profile("K72", "other-case@example.com", properties={"aevent_registrant_id": "0012AB"})
     raw.profile("K73", "leading-zeros@example.com", properties={"aevent_registrant_id": "12ab"})
+    raw.customer(75, "told@example.com")
+    call = {"page": "webhook", "wtl": "abc123", "value": "Buyer", "event": "tag:buyer"}
+    raw.webhook("aevent", "tag", {**call, "r": "0012ab"}, landing_id="by r", received_at=ago(hours=2))
+    raw.webhook("aevent", "tag", {**call, "email": "told@example.com"}, landing_id="by e-mail")
+    raw.webhook("aevent", "tag", {**call, "r": "unheard-of"}, landing_id="unknown registrant")
+    raw.webhook("aevent", "tag", {**call, "r": "0012ab", "event": ""}, landing_id="without a name")
     for number, left_over in enumerate(("null", "X", "", " ", "undefined", None, {"id": "0012ab"}, ["0012ab"])):
         raw.profile(f"K74{number}", f"nobody-{number}@example.com", properties={"aevent_registrant_id": left_over})

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from tests.dbt.conftest import Build
+from tests.dbt.raw import NOW
 
 REGISTRANTS = "select email, person_id from marts.destination_records where email in ({})"
 
@@ -49,3 +52,29 @@ def test_registrant_ids_stand_for_the_records_of_a_platform_that_shows_none(shop
 
 def test_nothing_is_decided_about_a_registrant_id_itself(shop: Build) -> None:
     assert shop.values("select distinct identifier_type from marts.decisions") == {"email", "phone"}
+
+
+def test_a_call_finds_its_person_by_registrant_id_alone_or_by_address(shop: Build) -> None:
+    found = dict(
+        shop.rows("select coalesce(external_key, email), person_id from marts.customer_events where platform = 'aevent'")
+    )
+    registrant = people(shop, "reader@example.com")["reader@example.com"]
+    told = people(shop, "told@example.com")["told@example.com"]
+    assert found == {"aevent:main:0012ab": registrant, "told@example.com": told, "aevent:main:unheard-of": None}
+
+
+def test_a_tag_is_an_event_that_segments_can_count(shop: Build) -> None:
+    query = (
+        "select event_name, count_ever, last_at from marts.person_activity"
+        " where event_name = 'tag:buyer' and product_category = 'any'"
+    )
+    assert sorted(shop.rows(query)) == [
+        ("tag:buyer", 1, NOW - timedelta(hours=2)),
+        ("tag:buyer", 1, NOW - timedelta(minutes=30)),
+    ]
+
+
+def test_a_call_is_absorbed_once_its_event_is_there_also_about_somebody_unknown(shop: Build) -> None:
+    absorbed = shop.values("select landing_id from marts.absorbed_landings")
+    assert {"by r", "by e-mail", "unknown registrant"} <= absorbed
+    assert "without a name" not in absorbed

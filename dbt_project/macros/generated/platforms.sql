@@ -3,16 +3,17 @@
 {% macro platforms_with(shape) %}
     {{ return({
         'customer_records': ['klaviyo', 'shopify', 'twilio'],
-        'customer_events': ['audiences', 'klaviyo', 'shopify', 'twilio'],
+        'customer_events': ['aevent', 'audiences', 'klaviyo', 'shopify', 'twilio'],
         'consent_events': ['klaviyo', 'shopify', 'twilio'],
         'suppressions': ['audiences', 'klaviyo', 'shopify', 'twilio'],
         'age_evidence': ['klaviyo', 'shopify'],
-        'landings': ['audiences', 'klaviyo', 'shopify', 'twilio'],
+        'landings': ['aevent', 'audiences', 'klaviyo', 'shopify', 'twilio'],
     }[shape]) }}
 {% endmacro %}
 
 {% macro staging_models() %}
     {{ return([
+        'stg_aevent__webhooks',
         'stg_audiences__webhooks',
         'stg_klaviyo__events',
         'stg_klaviyo__metrics',

@@ -20,7 +20,13 @@ phones as (
     where identifier_type = 'phone'
 ),
 
--- An act belongs to the person of its record; one without a known record, to that of its address.
+externals as (
+    select * from {{ ref('person_keys') }}
+    where identifier_type = 'external'
+),
+
+-- An act belongs to the person of its record; one without a known record, to that of an id that
+-- another system gave, else to that of its address.
 recorded as (
     select
         events.*,
@@ -37,7 +43,9 @@ recorded as (
 
 select
     recorded.event_id,
-    coalesce(recorded.recorded_person_id, emails.person_id, phones.person_id) as person_id,
+    coalesce(
+        recorded.recorded_person_id, externals.person_id, emails.person_id, phones.person_id
+    ) as person_id,
     recorded.platform,
     recorded.account,
     recorded.record_id,
@@ -45,6 +53,7 @@ select
     accounts.brand,
     recorded.email,
     recorded.phone,
+    recorded.external_key,
     recorded.event_name,
     recorded.raw_name,
     recorded.country,
@@ -60,5 +69,6 @@ select
 from recorded
 left join accounts
     on recorded.platform = accounts.platform and recorded.account = accounts.account
+left join externals on recorded.external_key = externals.identifier
 left join emails on recorded.email_key = emails.identifier
 left join phones on recorded.phone_key = phones.identifier

@@ -42,11 +42,15 @@ def verify(request: WebhookRequest, account: Account) -> None:
 
 
 def kept(request: WebhookRequest) -> WebhookRequest:
-    """The call as it is landed: a GET of the parameters alone, the tag as configured, the token as six characters."""
+    """The call as it is landed: a GET of the parameters alone, the token as six characters of its hash.
+
+    The tag is spelt as configured, and `event` says what the call is called in the warehouse too.
+    """
     found = parameters.given(request)
     secret, call = parameters.token(found), parameters.call(found)
     known = url_tokens.find(secret)
-    fields = {"page": PAGE, "wtl": url_tokens.hash_of(secret)[:6], "value": (known and known.tag(call.tag)) or call.tag}
+    tag = (known and known.tag(call.tag)) or call.tag
+    fields = {"page": PAGE, "wtl": url_tokens.hash_of(secret)[:6], "value": tag, "event": _event_name(tag)}
     fields["email" if call.identifier.kind == "email" else "r"] = call.identifier.value
     if call.repaired:
         fields["repaired"] = "true"
@@ -60,7 +64,7 @@ def parse(request: WebhookRequest, account: Account) -> Delivery:
     call = parameters.call(found)
     secret = parameters.token(found)
     short = secret if len(secret) == 6 else url_tokens.hash_of(secret)[:6]
-    name = f"tag:{call.tag.casefold()}"
+    name = _event_name(call.tag)
     when = int(request.received_at.timestamp()) // REPEAT_SECONDS
     about = "\n".join((short, name, call.identifier.kind, call.identifier.value, str(when)))
     id_ = hashlib.sha256(about.encode()).hexdigest()
@@ -80,3 +84,7 @@ def refusal(error: WebhookRejected) -> Answer:
     """What the sender of a refused call is told: a fixed word and what to mend, nothing about any person or tag."""
     body = {"status": "error", "code": error.reason} | ({"hint": error.hint} if error.hint else {})
     return Answer(status=error.status, body=orjson.dumps(body), media_type="application/json")
+
+
+def _event_name(tag: str) -> str:
+    return f"tag:{tag.casefold()}"
