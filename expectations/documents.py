@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from great_expectations.render.renderer import ValidationResultsPageRenderer
+from great_expectations.render.renderer.page_renderer import ValidationResultsPageRenderer
 from great_expectations.render.view.view import DefaultJinjaView
 
 #: A page whose table has not been validated for so long is dropped.

@@ -52,7 +52,7 @@ class House(ConfigurableResource[Any]):
             former = runs.newest(self.home)
             if former is not None and former.ended_at is None:
                 self._report(context, former)
-            run = runs.begin(self.home, context.run_id or "", context.run.job_name if context.run else "")
+            run = runs.begin(self.home, *_name(context))
             stations.begin(self.home)
             try:
                 yield self
@@ -72,11 +72,16 @@ class House(ConfigurableResource[Any]):
                 context.log.warning("The report could not be written (%s): `audiences report`.", type(error).__name__)
 
 
+def _name(context: InitResourceContext) -> tuple[str, str]:
+    """The run's id and its job; empty where a resource is used outside a run."""
+    return (context.run.run_id, context.run.job_name) if context.run else ("", "")
+
+
 def _failures(context: InitResourceContext) -> list[str]:
     """The steps of this run that have failed so far, with what may be said of their errors."""
-    if context.instance is None or not context.run_id:
+    if context.instance is None or context.run is None:
         return []
-    failed = context.instance.all_logs(context.run_id, of_type=DagsterEventType.STEP_FAILURE)
+    failed = context.instance.all_logs(context.run.run_id, of_type=DagsterEventType.STEP_FAILURE)
     events = [entry.dagster_event for entry in failed if entry.dagster_event is not None]
     return [runs.failure(event.step_key or "", event.step_failure_data.error) for event in events]
 
