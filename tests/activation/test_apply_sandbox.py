@@ -10,7 +10,7 @@ from dlt_sources import registry
 from dlt_sources.accounts import Account
 from dlt_sources.platform import Destination
 from orchestration import warehouse
-from orchestration.activation import approvals
+from orchestration.activation import approvals, baseline, catalogue
 from orchestration.activation.apply import Applied, apply
 from orchestration.activation.catalogue import Audience, Catalogue, Place
 from orchestration.activation.guards import Findings
@@ -57,6 +57,7 @@ class Beside:
     def build(self, admitted: list[str], refused: list[str] | None = None, orders: int = 1) -> dict[str, PlanSummary]:
         """Decide that everybody but the refused is eligible, and plan."""
         refused = refused or []
+        found = baseline.read_back(baseline.due(self.state), lambda key: self.destination(*key.split(":")))
         with warehouse.opened(self.home) as connection:
             build = warehouse.begin_build(self.state, connection)
             connection.execute("BEGIN")
@@ -92,6 +93,7 @@ class Beside:
             connection.execute("DELETE FROM marts.clock")
             connection.execute("INSERT INTO marts.clock SELECT build_id, as_of, known_at FROM raw_audiences.builds")
             connection.execute("COMMIT")
+            baseline.take(connection, self.state, found, build.build_id)
             summaries = plan(
                 self.home, self.state, connection, Catalogue(build.build_id, (BUYERS,)), Findings(),
                 platforms=registry.all_platforms(), accounts=self.accounts,
@@ -139,6 +141,30 @@ def house(tmp_path: Path, sandbox: Sandbox) -> Iterator[Beside]:
         connection.execute(update(plans).where(plans.c.status == "held").values(status="ready"))
     house.apply()
     assert house.held() == {"klaviyo": set(), "shopify": set()}
+
+
+def test_after_lost_deliveries_everybody_ends_where_they_belong(house: Beside) -> None:
+    """Members are read back from the real platforms' answers: nobody twice, nobody out, and whoever must go goes."""
+    people = sorted(house.people)
+    house.build(people[:6])
+    house.apply()
+    catalogue.write(house.home, Catalogue(house.build_id, (BUYERS,)))
+    house.state.close()
+    for path in house.home.state.glob("deliveries.db*"):
+        path.unlink()
+    house.state = State.of(house.home)
+    planned = house.build(people[1:8], refused=people[:1])
+    for platform in ("klaviyo", "shopify"):
+        stayed, new = len(house.records(platform, people[1:6])), len(house.records(platform, people[6:8]))
+        changed, going = planned[f"changes {platform}"], planned[f"removals {platform}"]
+        assert (changed.adds, changed.updates, changed.removes, changed.status) == (new, stayed, 0, "held")
+        assert going.removes == len(house.records(platform, people[:1]))
+    house.apply()
+    assert house.held() == house.wanted(people[1:6]), "removals go, additions wait for an approval"
+    for account in house.accounts:
+        approvals.approve(house.state, account.key, "tests", "the figures are right")
+    house.apply()
+    assert house.held() == house.wanted(people[1:8])
 
 
 def test_members_come_and_go_and_nothing_else_is_touched(house: Beside) -> None:
