@@ -5,9 +5,10 @@
     stated_lo, stated_hi (the platform's own consent time, null when it has none), shown_at (orders
     the snapshots of a record) and first_seen_at. A record's first snapshot is a statement too.
     A changed identifier carries withdrawals along but no grant: grants stay where they were given.
-    A value that the vocabulary does not know is read as withdrawn.
+    A value that the vocabulary does not know is read as withdrawn. With `by_topic` a snapshot is of
+    one topic, in a column of that name, and each topic of a record changes by itself.
 #}
-{% macro statements_on_change(platform, snapshots) %}
+{% macro statements_on_change(platform, snapshots, by_topic=false) %}
     select
         '{{ platform }}:' || account || ':' || snapshot_id || ':' || channel as consent_event_id,
         account,
@@ -17,7 +18,7 @@
         '*' as sender,
         channel,
         'marketing' as purpose,
-        '*' as topic,
+        {{ 'topic' if by_topic else "'*' as topic" }},
         state,
         case when starts_with(state, 'granted') then 'express' end as basis,
         method,
@@ -55,7 +56,7 @@
             from {{ snapshots }}
             where value is not null
             window record as (
-                partition by account, coalesce(record_id, identifier), channel
+                partition by account, coalesce(record_id, identifier), channel{{ ', topic' if by_topic }}
                 order by shown_at, first_seen_at, snapshot_id
             )
         ) as changes

@@ -19,6 +19,7 @@ OBJECTS = {
     "shopify": ("customers", "orders"),
     "klaviyo": ("profiles", "events", "metrics"),
     "twilio": ("messages",),
+    "hubspot": ("contacts", "subscription_statuses", "events"),
     "aevent": (),
 }
 RAW = (
@@ -74,6 +75,7 @@ class Raw:
             """ from (values
                 ('shopify', '{"aevent:main": "facts.aevent_registrant_id"}'),
                 ('klaviyo', '{"aevent:main": "aevent_registrant_id"}'),
+                ('hubspot', '{"aevent:main": "aevent_registrant_id"}'),
                 ('twilio', '{}'),
                 ('aevent', '{}')
             ) as platforms (platform, external_ids)"""

@@ -2,12 +2,12 @@
 
 {% macro platforms_with(shape) %}
     {{ return({
-        'customer_records': ['klaviyo', 'shopify', 'twilio'],
-        'customer_events': ['aevent', 'audiences', 'klaviyo', 'shopify', 'twilio'],
-        'consent_events': ['klaviyo', 'shopify', 'twilio'],
-        'suppressions': ['audiences', 'klaviyo', 'shopify', 'twilio'],
-        'age_evidence': ['klaviyo', 'shopify'],
-        'landings': ['aevent', 'audiences', 'klaviyo', 'shopify', 'twilio'],
+        'customer_records': ['hubspot', 'klaviyo', 'shopify', 'twilio'],
+        'customer_events': ['aevent', 'audiences', 'hubspot', 'klaviyo', 'shopify', 'twilio'],
+        'consent_events': ['hubspot', 'klaviyo', 'shopify', 'twilio'],
+        'suppressions': ['audiences', 'hubspot', 'klaviyo', 'shopify', 'twilio'],
+        'age_evidence': ['hubspot', 'klaviyo', 'shopify'],
+        'landings': ['aevent', 'audiences', 'hubspot', 'klaviyo', 'shopify', 'twilio'],
     }[shape]) }}
 {% endmacro %}
 
@@ -15,6 +15,10 @@
     {{ return([
         'stg_aevent__webhooks',
         'stg_audiences__webhooks',
+        'stg_hubspot__contacts',
+        'stg_hubspot__events',
+        'stg_hubspot__subscription_statuses',
+        'stg_hubspot__webhooks',
         'stg_klaviyo__events',
         'stg_klaviyo__metrics',
         'stg_klaviyo__profiles',

@@ -56,7 +56,8 @@ own_words as (
         identifier,
         channel
     from statements
-    where recorded_at <= (select known_at from {{ ref('clock') }})
+    -- Who has opted out of one topic there has not opted out of the others.
+    where topic = '*' and recorded_at <= (select known_at from {{ ref('clock') }})
     group by all
     having
         max(effective_hi) filter (where state = 'withdrawn') is not null

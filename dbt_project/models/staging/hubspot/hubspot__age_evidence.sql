@@ -1,0 +1,54 @@
+with contacts as (
+    select * from {{ ref('stg_hubspot__contacts') }}
+    where fits
+),
+
+rules as (
+    select * from {{ ref('age_tags') }}
+    where platform = 'hubspot' and object = 'contacts'
+),
+
+typed_dates as (
+    select
+        'hubspot:' || account || ':contact:' || record_id || ':' || birth_date as age_evidence_id,
+        account,
+        record_id,
+        'dob' as kind,
+        'hubspot' as provider,
+        any_value(concat_ws(' ', first_name, last_name)) as bound_name,
+        any_value({{ email_key('email') }}) as bound_identifier,
+        2 as level,
+        null::integer as threshold,
+        birth_date as value,
+        min(first_seen_at) as verified_at,
+        min(first_seen_at) as recorded_at
+    from contacts
+    where birth_date is not null
+    group by account, record_id, birth_date
+),
+
+ticks as (
+    select
+        'hubspot:' || contacts.account || ':contact:' || contacts.record_id || ':' || rules.tag
+            as age_evidence_id,
+        contacts.account,
+        contacts.record_id,
+        rules.kind,
+        rules.provider,
+        any_value(concat_ws(' ', contacts.first_name, contacts.last_name)) as bound_name,
+        any_value({{ email_key('contacts.email') }}) as bound_identifier,
+        rules.level,
+        rules.threshold,
+        null::date as value,
+        min(contacts.first_seen_at) as verified_at,
+        min(contacts.first_seen_at) as recorded_at
+    from contacts
+    inner join rules on rules.tag = 'age_verified=' || lower(contacts.age_verified)
+    group by
+        contacts.account, contacts.record_id, rules.tag, rules.kind, rules.provider, rules.level,
+        rules.threshold
+)
+
+select * from typed_dates
+union all by name
+select * from ticks
