@@ -8,6 +8,7 @@ from dlt_sources import registry
 from orchestration.console import markdown_table
 from orchestration.listing import Listed, listed
 
+_PLURALS = {"list": "lists", "tag": "tags", "property": "properties"}
 _BEGIN, _END = "<!-- platforms -->\n", "\n<!-- /platforms -->"
 
 
@@ -26,7 +27,7 @@ def insert(text: str) -> str:
 
 def _row(one: Listed) -> tuple[str, ...]:
     destination = registry.platform(one.name).destination_class()
-    kinds = ", ".join(f"{kind}s" for kind in destination.target_kinds) if destination else ""
+    kinds = ", ".join(_PLURALS[kind] for kind in destination.target_kinds) if destination else ""
     channels = ", ".join(destination.channels) if destination and destination.offers("suppress") else ""
     return (
         f"[{one.title}](dlt_sources/platforms/{one.name}/README.md)",
