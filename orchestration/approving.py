@@ -1,4 +1,4 @@
-"""`audiences approve` and `audiences baseline`: what a person decides about destination accounts."""
+"""`audiences approve`, `baseline` and `mended`: what a person decides about destination accounts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dlt_sources.accounts import Account
 from dlt_sources.errors import ConfigurationError
 from orchestration import console
 from orchestration.activation import approvals, baseline, catalogue
+from orchestration.activation.outbox import Outbox
 from orchestration.activation.state import State
 from orchestration.home import Home
 
@@ -48,6 +49,22 @@ def take_baseline(keys: Sequence[str], *, actor: str, reason: str, as_json: bool
     else:
         console.out.print(f"{len(owed)} places are read back before the next plan (audiences run or audiences plan).")
     return 0
+
+
+def mended(key: str, *, actor: str, reason: str, as_json: bool) -> int:
+    """Close the calls to an account that were given up; 1 when there are none."""
+    if not actor.strip() or not reason.strip():
+        raise ConfigurationError("What was mended needs --actor and --reason: both are kept.")
+    state = State.of(Home.current())
+    try:
+        closed = Outbox(state).mended(key, f"mended by {actor.strip()}: {reason.strip()}")
+    finally:
+        state.close()
+    if as_json:
+        console.print_json({"account": key, "closed": closed})
+    else:
+        console.out.print(f"{closed} calls to {key} that were given up are closed.")
+    return 0 if closed else 1
 
 
 def approve_all(home: Home, *, actor: str, reason: str) -> list[str]:

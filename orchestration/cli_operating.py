@@ -79,9 +79,30 @@ def baseline(
     raise typer.Exit(approving.take_baseline(accounts or [], actor=actor, reason=reason, as_json=json))
 
 
+def status(json: Json = False) -> None:
+    """Say how the installation stands; the exit code is 1 when something needs a person."""
+    from orchestration.status import show
+
+    raise typer.Exit(show(as_json=json))
+
+
+def mended(
+    account: Annotated[str, typer.Argument(help="The account, such as klaviyo:main.")],
+    actor: Actor,
+    reason: Reason,
+    json: Json = False,
+) -> None:
+    """Say that calls which were given up have been mended by hand at the platform."""
+    from orchestration import approving
+
+    raise typer.Exit(approving.mended(account, actor=actor, reason=reason, as_json=json))
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(suppress)
     app.command()(lift)
     app.command()(approve)
     app.command()(baseline)
+    app.command()(status)
+    app.command()(mended)

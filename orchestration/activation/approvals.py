@@ -46,6 +46,13 @@ def why_held(account: str) -> str:
     )
 
 
+def command(account: str, plan_id: str, held_because: str) -> str:
+    """The command that releases a held plan: the account's approval, else that of exactly this plan."""
+    if held_because.startswith(_FIRST_PUSH):
+        return f"audiences approve {account} --actor YOU --reason WHY"
+    return f"audiences apply {plan_id[:12]} --approve --actor YOU --reason WHY"
+
+
 def never_approved(state: State, platforms: Iterable[Platform], accounts: Iterable[Account]) -> list[str]:
     """The keys of configured accounts that could be sent additions and were never approved."""
     kinds = {platform.name: platform.destination_class() for platform in platforms}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import duckdb
 from sqlalchemy import select, update
@@ -32,6 +32,27 @@ class Findings:
     def about(self, audience: str) -> tuple[str, ...]:
         """Every reason that holds this audience."""
         return (*self.of_all, *self.of_audience.get(audience, ()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One object of an account: when it last answered, and how often it is asked."""
+
+    account: str
+    object: str
+    contacted_at: datetime | None
+    schedule: timedelta
+
+    def stale(self, now: datetime) -> bool:
+        """True when it has never answered, or not for two of its schedules."""
+        return self.contacted_at is None or now - self.contacted_at > _STALE_AFTER_SCHEDULES * self.schedule
+
+    @property
+    def told(self) -> str:
+        """What a stale source is told as."""
+        if self.contacted_at is None:
+            return f"{self.account} {self.object} has never answered"
+        return f"{self.account} {self.object} has not answered since {self.contacted_at:%Y-%m-%d %H:%M} UTC"
 
 
 def findings(
@@ -97,27 +118,35 @@ def approve(state: State, plan_id: str, actor: str, reason: str) -> None:
         )
 
 
+def sources(
+    connection: duckdb.DuckDBPyConnection, platforms: Iterable[Platform], accounts: Iterable[Account]
+) -> list[Source]:
+    """Every object of every configured account, with its newest contact that a build has recorded."""
+    contacts = {
+        (platform, account, name): contacted_at
+        for platform, account, name, contacted_at in connection.execute(
+            "SELECT platform, account, object, max(contacted_at) FROM raw_audiences.contacts GROUP BY ALL"
+        ).fetchall()
+    }
+    by_name = {platform.name: platform for platform in platforms}
+    return [
+        Source(
+            account=account.key,
+            object=obj.name,
+            contacted_at=contacts.get((account.platform, account.name, obj.name)),
+            schedule=obj.schedule,
+        )
+        for account in accounts
+        for obj in (by_name[account.platform].objects if account.platform in by_name else ())
+    ]
+
+
 def _stale(
     connection: duckdb.DuckDBPyConnection, platforms: Iterable[Platform], accounts: Iterable[Account]
 ) -> list[str]:
     """Sources of configured accounts that have not answered for two of their schedules, or never."""
-    contacts = {
-        (platform, account, name): (contacted_at, schedule)
-        for platform, account, name, contacted_at, schedule in connection.execute(
-            "SELECT platform, account, object, max(contacted_at), arg_max(schedule_seconds, contacted_at) "
-            "FROM raw_audiences.contacts GROUP BY ALL"
-        ).fetchall()
-    }
-    now, stale = datetime.now(UTC), []
-    by_name = {platform.name: platform for platform in platforms}
-    for account in accounts:
-        for obj in by_name[account.platform].objects if account.platform in by_name else ():
-            contacted_at, schedule = contacts.get((account.platform, account.name, obj.name), (None, 0))
-            if contacted_at is None:
-                stale.append(f"{account.key} {obj.name} has never answered")
-            elif (now - contacted_at).total_seconds() > _STALE_AFTER_SCHEDULES * schedule:
-                stale.append(f"{account.key} {obj.name} has not answered since {contacted_at:%Y-%m-%d %H:%M} UTC")
-    return stale
+    now = datetime.now(UTC)
+    return [one.told for one in sources(connection, platforms, accounts) if one.stale(now)]
 
 
 def _checks(connection: duckdb.DuckDBPyConnection, build: Build) -> tuple[list[tuple[str, str, str]], set[str]]:

@@ -127,6 +127,13 @@ class Outbox:
                 *(row.operation, row.platform, row.account, row.attempts + 1, detail, row.outbox_id),
             )
 
+    def mended(self, key: str, detail: str) -> int:
+        """Close the calls of an account that were given up and have been mended by hand; returns how many."""
+        platform, _, account = key.partition(":")
+        dead = (outbox.c.state == "dead", outbox.c.platform == platform, outbox.c.account == account)
+        with self.state.write_deliveries() as connection:
+            return connection.execute(update(outbox).where(*dead).values(state="mended", detail=detail)).rowcount
+
     def _withdrawn(self, row: Row[Any]) -> list[dict[str, str]]:
         """What an accepted call of this kind says about withdrawals held at its account."""
         if row.operation != "suppress":

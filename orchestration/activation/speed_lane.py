@@ -41,6 +41,9 @@ _FILES, _ROWS = 200, 500
 _STUCK_SECONDS = 5.0
 #: The worker looks around this often, also when nothing wakes it.
 _IDLE_SECONDS = 0.5
+#: A file in the state folder that the speed lane's worker touches while it works, at most once a second.
+BEAT = "speed_lane.alive"
+_BEAT_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -85,6 +88,7 @@ class Worker:
         self._claims = Claims(landing, lane, lease=lease)
         self._turn = Turn(state.folder)
         self._stuck: dict[str, float] = {}
+        self._beaten = 0.0
 
     @classmethod
     def of(cls, home: Home, state: State, *, lane: Lane = "speed") -> Worker:
@@ -132,6 +136,7 @@ class Worker:
             while not stop.is_set() and (left := end - time.monotonic()) > 0:
                 self.woken.clear()
                 try:
+                    self._beat()
                     total.add(self.settle_once())
                     pause = self._deliver(sender)
                 except Exception as error:  # the files stay where they are, and the gate sees them there
@@ -220,6 +225,13 @@ class Worker:
             return 0.1
         sender.dispatch()
         return sender.wait_seconds(_IDLE_SECONDS)
+
+    def _beat(self) -> None:
+        """Show that somebody works this lane."""
+        now = time.monotonic()
+        if self.lane == "speed" and now - self._beaten >= _BEAT_SECONDS:
+            (self.state.folder / BEAT).touch()
+            self._beaten = now
 
     def _watch(self, ended: threading.Event) -> None:
         for _ in watch(self.landing.path(self.lane, "ready"), stop_event=ended, debounce=50, step=10):

@@ -193,8 +193,9 @@ outcomes = Table(
     sqlite_with_rowid=False,
 )
 #: Calls the speed lane owes: one row per call target. operation: remove | suppress | identify (look up the e-mail and
-#: phone behind a record); reason: the kind of the ledger row; state: due | done | dead | lifted (its block was lifted
-#: before the call was made). `identifier` is the plain e-mail or phone while the call needs it, else empty.
+#: phone behind a record); reason: the kind of the ledger row; state: due | done | dead | mended (dead, then mended by
+#: hand) | lifted (its block was lifted before the call was made). `identifier` is the plain e-mail or phone while the
+#: call needs it, else empty.
 outbox = Table(
     "outbox",
     deliveries_metadata,
