@@ -2,7 +2,7 @@
 
 from dagster import Definitions, in_process_executor
 
-from orchestration import ingestion, reverse_etl, schedules, sensors, transformation
+from orchestration import feeds, ingestion, reverse_etl, schedules, sensors, transformation
 from orchestration.home import Home
 from orchestration.resources import House, dbt_cli
 
@@ -15,6 +15,7 @@ defs = Definitions(
         transformation.dbt_models(_home),
         *reverse_etl.assets(_home),
     ],
+    asset_checks=[feeds.webhook_feeds],
     jobs=schedules.JOBS,
     schedules=schedules.SCHEDULES,
     sensors=sensors.SENSORS,

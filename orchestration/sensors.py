@@ -1,10 +1,5 @@
-"""Sensors of the main location: the segmentation lane's micro-batches and the failure hook."""
+"""Sensors of the main location: the segmentation lane's micro-batches, the failure hook, and silent feeds."""
 
-import os
-from datetime import UTC, datetime
-
-import orjson
-import requests
 from dagster import (
     DagsterRunStatus,
     DefaultSensorStatus,
@@ -17,6 +12,8 @@ from dagster import (
     sensor,
 )
 
+from orchestration import alerts
+from orchestration.feeds import silent_feeds
 from orchestration.home import Home
 from orchestration.landing.files import Landing
 from orchestration.schedules import near_real_time
@@ -48,18 +45,8 @@ def segmentation_lane(context: SensorEvaluationContext) -> RunRequest | SkipReas
 def tell_failures(context: RunFailureSensorContext) -> None:
     """Say which run failed; the run's own page says why, and neither carries personal data."""
     run = context.dagster_run
-    alert = {
-        "at": datetime.now(UTC).isoformat(),
-        "job": run.job_name,
-        "run": run.run_id,
-        "text": f"Run {run.run_id[:8]} of {run.job_name} failed; nothing was added that it had not yet pushed.",
-    }
-    folder = Home.current().data
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "alerts.jsonl").open("ab") as file:
-        file.write(orjson.dumps(alert) + b"\n")
-    if url := os.environ.get("AUDIENCES_ALERT_URL"):
-        requests.post(url, json=alert, timeout=10).raise_for_status()
+    text = f"Run {run.run_id[:8]} of {run.job_name} failed; nothing was added that it had not yet pushed."
+    alerts.tell(Home.current(), text, job=run.job_name, run=run.run_id)
 
 
-SENSORS = [segmentation_lane, tell_failures]
+SENSORS = [segmentation_lane, silent_feeds, tell_failures]
