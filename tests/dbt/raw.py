@@ -112,7 +112,7 @@ class Raw:
         self,
         platform: str,
         topic: str,
-        payload: Mapping[str, Any],
+        payload: Mapping[str, Any] | Sequence[Any],
         record_id: str | None = None,
         received_at: datetime = NOW - timedelta(minutes=30),
         landing_id: str | None = None,
