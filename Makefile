@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check fix docs generate platform bench lock clean
+.PHONY: help setup demo dev test check fix docs generate screenshots platform bench lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -50,6 +50,10 @@ platform: $(READY)  ## Start a platform as a copy of the smallest one: make plat
 
 docs: $(READY)  ## Build the dbt docs into data/published/dbt_docs
 	@$(BIN)/audiences docs
+
+screenshots: $(READY)  ## Draw the flow and photograph report and Dagster into docs/images (needs chromium, pdftoppm)
+	@$(BIN)/python docs/images/flow.py
+	@$(BIN)/python docs/images/screenshots.py
 
 bench: $(READY)  ## Measure against references in the same run (about half an hour): make bench [ONLY=pulling]
 	@$(BIN)/python -m tests.benchmarks $(ONLY)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import shlex
+import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,8 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "dlt_sources").rglob("*.md")])
 GROUP: Any = get_command(app)
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
+IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
+IMAGES = ROOT / "docs" / "images"
 
 
 def named(path: Path) -> str:
@@ -134,3 +139,65 @@ def test_the_committed_configuration_configures_nothing_and_calls_nobody() -> No
     ignored = (ROOT / ".gitignore").read_text().split()
     assert ".dlt/secrets.toml" in ignored
     assert not {".dlt/", ".dlt", ".dlt/config.toml", ".dlt/secrets.example.toml"} & set(ignored)
+
+
+def shown() -> dict[Path, str]:
+    """Every picture that a page shows, with what it says in words."""
+    return {
+        (page.parent / target).resolve(): words for page in PAGES for words, target in IMAGE.findall(page.read_text())
+    }
+
+
+def test_every_picture_is_there_is_light_and_is_said_in_words() -> None:
+    pictures = shown()
+    assert [path.name for path, words in pictures.items() if not path.exists() or len(words) < 10] == []
+    assert [path.name for path in pictures if path.stat().st_size > 300_000] == []
+
+
+def test_no_picture_is_left_unused() -> None:
+    kept = {path for path in IMAGES.iterdir() if path.suffix in {".png", ".svg"}}
+    assert kept == {path for path in shown() if path.is_relative_to(IMAGES)}
+
+
+@cache
+def flow() -> Any:
+    """The module that draws the picture of the flow."""
+    spec = importlib.util.spec_from_file_location("flow", IMAGES / "flow.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["flow"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_readme_opens_with_the_picture_of_the_flow() -> None:
+    first = IMAGE.search((ROOT / "README.md").read_text())
+    assert first is not None
+    assert first[2] == "docs/images/flow.svg"
+
+
+def test_the_picture_of_the_flow_is_what_its_source_draws() -> None:
+    assert (IMAGES / "flow.svg").read_text() == flow().render(), "run `python docs/images/flow.py`"
+
+
+def test_every_room_that_the_picture_names_exists_and_stands_in_the_architecture() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    rooms = [box.name for box in flow().BOXES if box.room]
+    assert len(rooms) >= 5
+    assert [name for name in rooms if not (ROOT / name).exists()] == []
+    assert [name for name in rooms if f"`{name}`" not in page] == []
+
+
+def test_the_picture_of_the_flow_is_readable_in_the_dark_and_loads_nothing() -> None:
+    text = (IMAGES / "flow.svg").read_text()
+    assert "prefers-color-scheme:dark" in text
+    assert set(re.findall(r"https?://[^\s\"]+", text)) == {"http://www.w3.org/2000/svg"}
+
+
+def test_the_page_about_the_report_names_every_section_of_it() -> None:
+    template = (ROOT / "orchestration" / "reporting" / "templates" / "report.html.j2").read_text()
+    sections = set(re.findall(r'<h2 id="\w+">([^<]+)</h2>', template))
+    page = (ROOT / "docs" / "reading_the_report.md").read_text()
+    assert len(sections) >= 10
+    assert [name for name in sections if name not in page] == []
