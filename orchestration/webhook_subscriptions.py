@@ -17,6 +17,9 @@ from orchestration.home import Home
 from orchestration.landing import settings, silence
 from orchestration.landing.silence import Feed
 
+#: The setting of an account whose subscriptions are nobody's business here: set elsewhere, or not to be had.
+SETTING, BY_HAND = "webhooks", "by hand"
+
 
 @dataclass(slots=True)
 class Told:
@@ -41,10 +44,14 @@ class Told:
 
 @dataclass(slots=True)
 class Checked:
-    """One account's webhooks held against what is declared and what came; `problems` say what to do."""
+    """One account's webhooks held against what is declared and what came; `problems` say what to do.
+
+    `listed` is False where the platform could not show its subscriptions; then only what came speaks.
+    """
 
     account: str
     address: str
+    listed: bool
     missing: list[str]
     inactive: list[str]
     problems: list[str]
@@ -91,7 +98,7 @@ def check(names: Sequence[str], *, url: str, as_json: bool) -> int:
         rows = [(one.account, "missing" if one.problems else "in order", one.arrived, one.feed) for one in found]
         console.out.print(console.table("Webhooks", columns, rows))
         for one in found:
-            if one.by_hand:
+            if one.by_hand and (one.problems or not one.listed):
                 console.out.print(f"{one.account}: {one.by_hand}")
             for problem in one.problems:
                 console.err.print(f"{one.account}: {problem}")
@@ -103,10 +110,12 @@ def _checked(platform: Platform, told: Told, feed: Feed, now: datetime) -> Check
     active, there = {one.topic for one in mine if one.active}, {one.topic for one in mine}
     missing = [topic for topic in told.wanted if topic not in there]
     inactive = [topic for topic in told.wanted if topic in there - active]
-    problems = [told.trouble] if told.trouble else []
+    elsewhere = f'Or write {SETTING} = "{BY_HAND}" under [sources.{told.account.replace(":", ".")}].'
+    problems = [f"{told.trouble} {elsewhere}"] if told.trouble else []
     if missing:
         problems.append(
-            f"nothing sends {', '.join(missing)} to {told.address}: run `audiences webhooks register {told.account}`."
+            f"nothing sends {', '.join(missing)} to {told.address}: run `audiences webhooks register {told.account}`. "
+            f"{elsewhere}"
         )
     if inactive:
         why = "; ".join(sorted({one.detail for one in mine if not one.active and one.detail}))
@@ -119,6 +128,7 @@ def _checked(platform: Platform, told: Told, feed: Feed, now: datetime) -> Check
     return Checked(
         account=told.account,
         address=told.address,
+        listed=bool(told.wanted),
         missing=missing,
         inactive=inactive,
         problems=problems,
@@ -132,6 +142,9 @@ def _checked(platform: Platform, told: Told, feed: Feed, now: datetime) -> Check
 def _ask(what: Literal["listed", "register"], platform: Platform, account: Account, base: str) -> Told:
     """Ask a platform: a refusal is trouble, what its API cannot do is a note, and the others are asked all the same."""
     told = Told(account.key, f"{base}{platform.path or f'/webhooks/{account.platform}/{account.name}'}")
+    if account.get(SETTING) == BY_HAND:
+        told.by_hand = f'Its subscriptions are looked after elsewhere ({SETTING} = "{BY_HAND}").'
+        return told
     if not platform.has("subscriptions"):
         told.by_hand = _by_hand(platform, told.address)
         return told

@@ -45,7 +45,7 @@ class Feed:
 
     def verdict(self, now: datetime) -> str:
         """The state in words, with what to do where it is silent."""
-        quiet = f"nothing for {_words(now - self.last)}" if self.last else "nothing has ever arrived"
+        quiet = f"nothing for {_words(now - self.last)}" if self.last else "nothing has come yet"
         if self.silent:
             usual = "allowed" if self.set_by_hand else "usual"
             return (

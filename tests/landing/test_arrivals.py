@@ -175,7 +175,7 @@ def test_a_setting_replaces_the_rule(tmp_path: Path) -> None:
     assert not feed(tmp_path / "b", found, NOW + timedelta(hours=3), silent_after_hours="4").silent
     assert feed(tmp_path / "c", found, NOW + timedelta(hours=5), silent_after_hours="4").silent
     assert not feed(tmp_path / "d", found, NOW + timedelta(days=20), silent_after_hours="0").silent
-    assert feed(tmp_path / "e", [], silent_after_hours="4").verdict(NOW).startswith("silent: nothing has ever arrived")
+    assert feed(tmp_path / "e", [], silent_after_hours="4").verdict(NOW).startswith("silent: nothing has come yet")
 
 
 @pytest.mark.parametrize("wrong", ["soon", "-1", "nan", "inf"])

@@ -123,6 +123,21 @@ def test_a_platform_that_refuses_says_so_and_the_others_are_checked(sandbox: San
     assert told["shopify"]["problems"] == []
 
 
+def test_what_is_looked_after_elsewhere_is_not_missing(
+    sandbox: Sandbox, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sandbox.settings(klaviyo_plan="marketing")
+    monkeypatch.setenv("SOURCES__KLAVIYO__MAIN__WEBHOOKS", "by hand")
+    monkeypatch.setenv("SOURCES__SHOPIFY__MAIN__WEBHOOKS", "by hand")
+    told = run("check", "klaviyo:main", "shopify:main", "--json")
+    assert (told.exit_code, [one["listed"] for one in answered(told).values()]) == (0, [False, False])
+    assert run("register", "klaviyo:main", "shopify:main").exit_code == 0
+    monkeypatch.delenv("SOURCES__SHOPIFY__MAIN__WEBHOOKS")
+    assert answered(run("list", "--json"))["shopify"]["subscriptions"] == []
+    told = run("check", "shopify:main")
+    assert 'webhooks = "by hand" under [sources.shopify.main]' in " ".join(told.output.split())
+
+
 def test_another_tools_address_is_shown_without_its_secrets(sandbox: Sandbox, run: Run) -> None:
     settings = {**sandbox.credentials["twilio"], **sandbox.config["twilio"]}
     requests.post(
