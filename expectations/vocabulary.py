@@ -25,7 +25,7 @@ _PERSON = (
 )
 _TYPE = "json_type(try_cast(payload as json))"
 _BIRTH_DATE = r"birth_?da(y|te)|date_?of_?birth|geburt|(^|[^a-z])(dob|bday|birth|born)([^a-z]|$)"
-_IDENTIFIER_TYPES = {"email": "email", "sms": "phone", "mms": "phone", "whatsapp": "phone", "voice": "phone"}
+_IDENTIFIER_TYPES = {"email": "email", "none": "person"} | dict.fromkeys(("sms", "mms", "whatsapp", "voice"), "phone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,14 +139,15 @@ def landing_is_known() -> Expectation:
 
 
 def identifier_is_valid() -> Expectation:
-    """The exact keys: a lower-case address with a domain, or an E.164 number."""
+    """The exact keys: a lower-case address with a domain, an E.164 number, or the person where nobody is written to."""
     return _of_people(
         "identifier_is_valid",
-        "Every identifier is a normalised e-mail address or an E.164 number.",
+        "Every identifier is a normalised e-mail address, an E.164 number or, where nobody is written to, the person.",
         "not coalesce(case identifier_type "
         r"when 'email' then regexp_full_match(identifier, '[^@\s]+@[^@\s]+\.[^@\s]+') "
         "and identifier = lower(identifier) "
-        r"when 'phone' then regexp_full_match(identifier, '\+[1-9][0-9]{6,14}') end, false)",
+        r"when 'phone' then regexp_full_match(identifier, '\+[1-9][0-9]{6,14}') "
+        "when 'person' then identifier = person_id end, false)",
     )
 
 

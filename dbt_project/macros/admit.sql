@@ -52,8 +52,8 @@
 
 {% macro admission_sql(name, audience, columns, decisions, events, clock, blocks) %}
     {%- set traits = columns | reject('in', ['person_id', 'since']) | list -%}
-    {%- set leave_on = audience.get('leave_on') or [] -%}
-    {%- set enter_on = audience.get('enter_on') or [] -%}
+    {%- set leave_on = event_names(audience.get('leave_on')) -%}
+    {%- set enter_on = event_names(audience.get('enter_on')) -%}
     create or replace temp table {{ name }}__candidates as
     with segment as (
         select
@@ -92,6 +92,18 @@
         select * from segment
         union all by name
         select * from enterers
+    ),
+
+    blocks as (
+        select
+            person_id,
+            flatten(list(reason_codes)) as reason_codes,
+            flatten(list(suppression_ids)) as suppression_ids
+        from {{ blocks }}
+        where
+            channel in ('*', '{{ audience.channel }}')
+            and topic in ('*', '{{ audience.topic | replace("'", "''") }}')
+        group by person_id
     )
 
     select
@@ -110,7 +122,7 @@
         {{ draw(name, 'interested.person_id') }} < {{ audience.get('holdout', 0) }} as held_out
     from interested
     left join turns on interested.person_id = turns.person_id
-    left join {{ blocks }} as blocks on interested.person_id = blocks.person_id
+    left join blocks on interested.person_id = blocks.person_id
     left join {{ decisions }} as decisions
         on
             interested.person_id = decisions.person_id

@@ -1,8 +1,8 @@
 {# What a twin must say, and which values it may take; none means any text. #}
 {% macro twin_keys() %}
     {{ return({
-        'channel': ['email', 'sms'],
-        'purpose': ['marketing', 'transactional'],
+        'channel': ['email', 'sms', 'none'],
+        'purpose': ['marketing', 'transactional', 'suppression'],
         'topic': none,
         'product_category': ['none', 'alcohol', 'vape', 'tobacco', 'cannabis', 'adult'],
         'destinations': none,
@@ -66,10 +66,45 @@
                     'config.meta.audience.' ~ key ~ ' is not a list. Write "' ~ key
                     ~ ': [order_placed]".'
                 ) -%}
+            {%- elif key == 'enter_on' and audience.get('purpose') != 'suppression' -%}
+                {%- for name in event_names(events) if name[:4] == 'tag:' -%}
+                    {%- do faults.append(
+                        'config.meta.audience.enter_on names "' ~ name ~ '". Who calls a URL may take '
+                        ~ 'people out, not add them to what is sent.'
+                    ) -%}
+                {%- endfor -%}
             {%- endif -%}
         {%- endfor -%}
+        {%- if (audience.get('purpose') == 'suppression') != (audience.get('channel') == 'none') -%}
+            {%- do faults.append(
+                'config.meta.audience.channel is "' ~ audience.get('channel') ~ '". Write "channel: none" '
+                ~ 'with "purpose: suppression", and with nothing else.'
+            ) -%}
+        {%- elif audience.get('purpose') == 'suppression' -%}
+            {%- for key in ['leave_on', 'holdout', 'send_event'] if audience.get(key) -%}
+                {%- do faults.append(
+                    'config.meta.audience.' ~ key ~ ' has no meaning with "purpose: suppression". Remove it.'
+                ) -%}
+            {%- endfor -%}
+            {%- if audience.get('product_category') != 'none' -%}
+                {%- do faults.append(
+                    'config.meta.audience.product_category must be none with "purpose: suppression".'
+                ) -%}
+            {%- endif -%}
+        {%- endif -%}
     {%- endif -%}
     {{ return(faults) }}
+{% endmacro %}
+
+{# Event names as customer_events has them: a tag (tag:Buyer) in any case is the same tag. #}
+{% macro event_names(names) %}
+    {%- set found = [] -%}
+    {%- for name in names or [] -%}
+        {%- do found.append(
+            'tag:' ~ name[4:].strip().casefold() if name[:4].lower() == 'tag:' else name
+        ) -%}
+    {%- endfor -%}
+    {{ return(found) }}
 {% endmacro %}
 
 {# The parts of the question that an audience asks, in the order of the columns of `questions`. #}

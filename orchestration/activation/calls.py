@@ -105,11 +105,16 @@ class Caller:
     def give_up(self, call: Call) -> None:
         """End rows of a superseded plan that were sent and never answered: forbidden ones are taken back."""
         rows = call.rows
-        if call.operation == "add":
+        if call.operation == "add" and self._removes:
             reasons = self.gate.blocked([row.as_gate_row() for row in rows], self.build_id)
             self.take_back(replace(call, rows=[row for row in rows if row.row_id in reasons]), reasons)
             rows = [row for row in rows if row.row_id not in reasons]
         self._refused(rows, "failed", "superseded", "A newer plan took its place before the call was answered.")
+
+    @property
+    def _removes(self) -> bool:
+        """False where nobody can be taken back: such members stay on record, and plans count them as work by hand."""
+        return self.destination.offers("remove")
 
     def _taken_back(self, target_text: str, rows: Sequence[PlannedRow]) -> Sequence[Outcome] | None:
         """The outcomes of a removal; None when the platform refuses the call as a whole."""
@@ -176,10 +181,10 @@ class Caller:
         if not reasons:
             return call
         forbidden = [row for row in call.rows if row.row_id in reasons]
-        sent = [row for row in forbidden if attempts.get(row.row_id)]
+        sent = [row for row in forbidden if self._removes and attempts.get(row.row_id)]
         if sent:
             self.take_back(replace(call, rows=sent), reasons)
-        self.book.dropped([row for row in forbidden if not attempts.get(row.row_id)], reasons)
+        self.book.dropped([row for row in forbidden if not (self._removes and attempts.get(row.row_id))], reasons)
         return replace(call, rows=[row for row in call.rows if row.row_id not in reasons])
 
     def _call(self, call: Call) -> Sequence[Outcome] | Job:
@@ -224,6 +229,7 @@ class Caller:
         records: Mapping[str, str] = {}
         if call.operation == "add" and accepted:
             records = self._made(accepted)
+        if call.operation == "add" and accepted and self._removes:
             # The last question before it is booked: an opt-out from here on finds the pending member. A member that was
             # removed during the call may have been added after that removal.
             reasons = {

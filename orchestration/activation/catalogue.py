@@ -18,6 +18,8 @@ from dlt_sources.platform import Target, TargetKind
 from orchestration.home import Home
 
 FILE = "catalogue.json"
+#: The purpose and channel of an audience that tells a destination whom to leave alone.
+SUPPRESSION, NO_CHANNEL = "suppression", "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

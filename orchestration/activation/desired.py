@@ -12,9 +12,17 @@ from dataclasses import dataclass
 import duckdb
 
 from orchestration.activation.catalogue import Audience, Place
-from orchestration.activation.members import UNSEEN, identifier_type
+from orchestration.activation.members import PERSON, UNSEEN, identifier_type
 from orchestration.warehouse import Build, has_table
 
+#: The column of `destination_records` that holds each kind of identifier.
+_COLUMNS = {"email": "email", "phone": "phone", PERSON: "person_id"}
+#: People admitted as such, by each of their addresses.
+_ADDRESSES = (
+    "(SELECT people.* REPLACE ('email' AS identifier_type, addresses.email AS identifier) FROM {} AS people JOIN "
+    "(SELECT DISTINCT person_id, email FROM marts.destination_records WHERE email IS NOT NULL) AS addresses "
+    "USING (person_id))"
+)
 _TEXTS = {
     "TIMESTAMP WITH TIME ZONE": "strftime({0} AT TIME ZONE 'UTC', '%Y-%m-%dT%H:%M:%SZ')",
     "TIMESTAMP": "strftime({0}, '%Y-%m-%dT%H:%M:%SZ')",
@@ -64,7 +72,8 @@ def desire(connection: duckdb.DuckDBPyConnection, build: Build, audience: Audien
     reachable, people = _row(connection, "SELECT count(*), count(DISTINCT person_id) FROM plan_desired")
     admitted_people = _row(connection, f"SELECT count(DISTINCT person_id) FROM {table}")[0]
     if place.create_missing:
-        _create_missing(connection, table, place, _traits(place, columns))
+        by_address = identifier_type(audience.channel) == PERSON
+        _create_missing(connection, _ADDRESSES.format(table) if by_address else table, place, _traits(place, columns))
     return Desired(
         admitted=admitted,
         reachable=reachable,
@@ -93,7 +102,7 @@ def _reach(connection: duckdb.DuckDBPyConnection, table: str, place: Place, trai
             {traits} AS traits, coalesce(known.suppression_keys, [])
         FROM {table} AS admitted
         JOIN marts.destination_records AS records
-            ON records.person_id = admitted.person_id AND records.{kind} = admitted.identifier
+            ON records.person_id = admitted.person_id AND records.{_COLUMNS[kind]} = admitted.identifier
         LEFT JOIN marts.person_suppression_keys AS known ON known.person_id = admitted.person_id
         WHERE records.platform = $platform AND records.account = $account AND admitted.identifier_type = $kind
         ORDER BY ref, traits

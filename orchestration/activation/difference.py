@@ -15,7 +15,7 @@ import duckdb
 
 from orchestration.activation.catalogue import Audience, Place
 from orchestration.activation.keys import keyed_hash
-from orchestration.activation.members import UNSEEN
+from orchestration.activation.members import PERSON, UNSEEN
 from orchestration.activation.owing import ECHO
 from orchestration.activation.state import State
 from orchestration.warehouse import Build
@@ -156,8 +156,12 @@ def changes(
         FROM plan_differing AS differing
         LEFT JOIN plan_left AS left_for ON left_for.person_id = differing.person_id
         LEFT JOIN marts.decisions AS decisions
-            ON decisions.person_id = differing.person_id AND decisions.identifier_type = differing.identifier_type
-            AND decisions.identifier = differing.identifier AND decisions.question_id = $question
+            ON decisions.person_id = differing.person_id AND decisions.question_id = $question
+            AND (
+                decisions.identifier_type = $person
+                OR decisions.identifier_type = differing.identifier_type
+                AND decisions.identifier = differing.identifier
+            )
         WHERE op = 'remove' OR decisions.eligible
         """,
         about
@@ -166,12 +170,20 @@ def changes(
             "topic": audience.topic,
             "brand": brand,
             "question": audience.question_id,
+            "person": PERSON,
             "otherwise": "retired" if audience.retired else "no_longer_interested",
             "build": build.build_id,
         },
     )
     different = connection.execute("SELECT (SELECT count(*) FROM plan_differing) - (SELECT count(*) FROM plan_rows)")
     return int((different.fetchone() or (0,))[0])
+
+
+def set_aside_removals(connection: duckdb.DuckDBPyConnection) -> int:
+    """Take removals out of `plan_rows`, where the destination offers none; returns how many a person must see to."""
+    counted = connection.execute("SELECT count(*) FROM plan_rows WHERE op = 'remove'").fetchone()
+    connection.execute("DELETE FROM plan_rows WHERE op = 'remove'")
+    return int((counted or (0,))[0])
 
 
 def write(connection: duckdb.DuckDBPyConnection, file: Path) -> str:

@@ -20,6 +20,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from dlt_sources.accounts import Account
 from dlt_sources.platform import Event, Identifier
+from orchestration.activation.catalogue import NO_CHANNEL
 from orchestration.activation.keys import keyed_hash, suppression_keys
 from orchestration.activation.state import State, ledger, ledger_keys
 from orchestration.landing.endpoints import Endpoints
@@ -60,7 +61,12 @@ class LedgerRow:
     identifiers: tuple[Identifier, ...] = field(default=(), repr=False)
 
     def covers(self, *, channel: str, topic: str, audience: str, brand: str) -> bool:
-        """True when this row forbids that channel, topic, audience and brand."""
+        """True when this row forbids that channel, topic, audience and brand.
+
+        An audience that tells a destination whom to leave alone (channel none) is kept from nobody but the erased.
+        """
+        if channel == NO_CHANNEL and self.kind != "erased":
+            return False
         return (
             (self.channel == EVERYTHING or channel in COVERS.get(self.channel, (self.channel,)))
             and self.topic in (EVERYTHING, topic)

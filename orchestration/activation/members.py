@@ -10,10 +10,12 @@ import duckdb
 
 from dlt_sources.errors import AudiencesError
 from orchestration.activation import accepted
-from orchestration.activation.catalogue import Catalogue
+from orchestration.activation.catalogue import NO_CHANNEL, Catalogue
 from orchestration.activation.keys import keyed_hash_sql
 from orchestration.activation.state import State
 
+#: The kind of identifier of decisions about people as a whole; the identifier is the person's id.
+PERSON = "person"
 #: Marks a member known by the hash of its identifier only: the destination has not told us its record yet.
 UNSEEN = "@"
 
@@ -33,7 +35,9 @@ def load(connection: duckdb.DuckDBPyConnection, state: State, catalogue: Catalog
             SELECT
                 members.*, asked.question_id, asked.decided, asked.identifier_type, records.person_id AS holder,
                 records.record_id IS NULL AS gone,
-                CASE asked.identifier_type WHEN 'email' THEN records.email ELSE records.phone END AS identifier
+                CASE asked.identifier_type
+                    WHEN 'email' THEN records.email WHEN 'phone' THEN records.phone ELSE records.person_id
+                END AS identifier
             FROM plan_members AS members
             JOIN plan_audiences AS asked USING (audience)
             LEFT JOIN marts.destination_records AS records
@@ -64,8 +68,8 @@ def load(connection: duckdb.DuckDBPyConnection, state: State, catalogue: Catalog
 
 
 def identifier_type(channel: str) -> str:
-    """The kind of identifier that a channel reaches people by."""
-    return "email" if channel == "email" else "phone"
+    """The kind of identifier that a channel reaches people by; without a channel it is the person."""
+    return {"email": "email", NO_CHANNEL: PERSON}.get(channel, "phone")
 
 
 def install_key(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
@@ -165,6 +169,18 @@ def _add_unseen(connection: duckdb.DuckDBPyConnection) -> None:
         WHERE starts_with(members.ref, $unseen) AND NOT decisions.eligible
         """,
         {"unseen": UNSEEN},
+    )
+    connection.execute(
+        """
+        INSERT INTO plan_must_go BY NAME
+        SELECT members.*, asked.question_id, asked.identifier_type, decisions.reason_codes[1] AS reason
+        FROM plan_members AS members
+        JOIN plan_audiences AS asked USING (audience)
+        JOIN marts.decisions AS decisions
+            ON decisions.question_id = asked.question_id AND decisions.person_id = members.person_id
+        WHERE starts_with(members.ref, $unseen) AND asked.identifier_type = $person AND NOT decisions.eligible
+        """,
+        {"unseen": UNSEEN, "person": PERSON},
     )
 
 

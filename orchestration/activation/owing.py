@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -65,12 +66,15 @@ class Owing:
             .join_from(memberships, membership_keys)
             .where(memberships.c.status.in_(_HELD))
         )
+        by_hand: Counter[str] = Counter()
         with reading(self.state.deliveries) as connection:
             keyed = joined.where(one_of(connection, membership_keys.c.key_hash, by_key))
             for held in connection.execute(keyed).all():
                 about = {name: getattr(held, name) for name in ("channel", "topic", "audience", "brand")}
                 for row in by_key[held.key_hash]:
-                    if row.covers(**about):
+                    if row.covers(**about) and not self._removes(held.platform, held.account):
+                        by_hand[f"{held.platform}:{held.account}"] += 1
+                    elif row.covers(**about):
                         yield self._call(
                             row,
                             "remove",
@@ -81,6 +85,13 @@ class Owing:
                             record_id=held.record_id,
                             membership_id=held.membership_id,
                         )
+        for key, count in by_hand.items():
+            _log.error("%s offers no removal: %d members must go there by hand; the plan counts them.", key, count)
+
+    def _removes(self, platform: str, account: str) -> bool:
+        """False only where the destination is known and offers no removal."""
+        kind = self.destinations.classes.get(f"{platform}:{account}")
+        return kind is None or kind.offers("remove")
 
     def _withdrawals(self, rows: Sequence[LedgerRow]) -> list[dict[str, Any]]:
         candidates: list[tuple[LedgerRow, Account, str, Identifier, str]] = []

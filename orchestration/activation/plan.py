@@ -57,24 +57,39 @@ def plan(
     summaries = []
     for account in accounts:
         kind = classes.get(account.platform)
-        if kind is None or not (kind.offers("remove") or kind.offers("suppress")):
+        if kind is None or not any(kind.offers(operation) for operation in ("add", "remove", "suppress")):
             continue
         difference.removals(connection, build, account.platform, account.name)
+        by_hand = 0 if kind.offers("remove") else difference.set_aside_removals(connection)
         if kind.offers("suppress"):
             difference.suppressions(connection, build, account.platform, account.name, kind.channels)
-        summaries.append(session.save(_summary(build, REMOVALS, account), []))
+        summaries.append(session.save(replace(_summary(build, REMOVALS, account), by_hand=by_hand), []))
     configured = {(account.platform, account.name): account for account in accounts}
     for audience, place, in_project in _pairs(connection, catalogue):
         owner = configured.get((place.platform, place.account))
         if owner is not None:
-            summaries.append(_plan_changes(session, audience, place, owner, findings, in_project=in_project))
+            kind = classes.get(owner.platform)
+            removes = kind is None or kind.offers("remove")
+            summaries.append(
+                _plan_changes(session, audience, place, owner, findings, in_project=in_project, removes=removes)
+            )
     return summaries
 
 
 def _plan_changes(
-    session: _Session, audience: Audience, place: Place, account: Account, findings: Findings, *, in_project: bool
+    session: _Session,
+    audience: Audience,
+    place: Place,
+    account: Account,
+    findings: Findings,
+    *,
+    in_project: bool,
+    removes: bool,
 ) -> PlanSummary:
-    """Plan one audience at one place; a place that left the project only loses members."""
+    """Plan one audience at one place; a place that left the project only loses members.
+
+    Where the destination never lets go of anybody (`removes` is False), removals are counted as work by hand.
+    """
     connection, build = session.connection, session.build
     summary = replace(_summary(build, CHANGES, account), audience=audience.name, target=place.target)
     if in_project:
@@ -94,9 +109,11 @@ def _plan_changes(
     if skipped:
         return session.skip(replace(summary, status="skipped", held_because=skipped))
     ineligible = difference.changes(connection, session.state, build, audience, place, account.brand)
-    removes = connection.execute("SELECT count(*) FROM plan_rows WHERE op = 'remove'").fetchone()
+    if not removes:
+        summary = replace(summary, by_hand=difference.set_aside_removals(connection))
+    leaving = connection.execute("SELECT count(*) FROM plan_rows WHERE op = 'remove'").fetchone()
     reasons = session.waits(audience, place)
-    reasons += holds(audience, desired, members=summary.members, removes=removes[0] if removes else 0)
+    reasons += holds(audience, desired, members=summary.members, removes=leaving[0] if leaving else 0)
     if ineligible:
         reasons.append(f"not_eligible: {ineligible} admitted rows have no eligible decision and were left out")
     return session.save(summary, [*reasons, *(findings.about(audience.name) if in_project else ())])

@@ -29,7 +29,8 @@ class PlanSummary:
     """One plan in figures. status: ready | held | applied | nothing (no row differs) | skipped (see `held_because`).
 
     `members` were accepted at the target before, `admitted` are the audience's rows of this build, `unreachable` its
-    people without a record there; `reasons` counts rows by (op, reason).
+    people without a record there; `by_hand` members must go from a destination that offers no removal, so a person has
+    to see to it; `reasons` counts rows by (op, reason).
     """
 
     plan_id: str = ""
@@ -47,6 +48,7 @@ class PlanSummary:
     members: int = 0
     admitted: int = 0
     unreachable: int = 0
+    by_hand: int = 0
     reasons: Mapping[str, int] = field(default_factory=dict)
     held_because: tuple[str, ...] = ()
     file: str = ""
@@ -96,6 +98,14 @@ def supersede_changes(state: State) -> None:
     with state.write_deliveries() as connection:
         changes = and_(plans.c.path == CHANGES, plans.c.status.in_(_OPEN))
         connection.execute(update(plans).where(changes).values(status="superseded"))
+
+
+def let_go(state: State) -> None:
+    """Let go of every open plan and of every row in flight: their files are not here."""
+    with state.write_deliveries() as connection:
+        connection.execute(update(plans).where(plans.c.status.in_(_OPEN)).values(status="superseded"))
+        lost = update(outcomes).where(outcomes.c.state == "in_flight")
+        connection.execute(lost.values(state="failed", code="restored", job_id=""))
 
 
 def chosen(state: State, plan_ids: Collection[str] | None) -> list[Plan]:

@@ -16,18 +16,19 @@ import orjson
 from dlt_sources.accounts import Account
 from dlt_sources.errors import ConfigurationError
 from dlt_sources.platform import Platform
-from orchestration.activation.catalogue import Audience, Catalogue, Place, Question, clashes
+from orchestration.activation.catalogue import NO_CHANNEL, SUPPRESSION, Audience, Catalogue, Place, Question, clashes
 
 FOLDER = "models/segments/"
+TAG = "tag:"
 _KINDS = ("list", "tag", "property")
 _CHOICES = {
-    "channel": ("email", "sms"),
-    "purpose": ("marketing", "transactional"),
+    "channel": ("email", "sms", "none"),
+    "purpose": ("marketing", "transactional", "suppression"),
     "product_category": ("none", "alcohol", "vape", "tobacco", "cannabis", "adult"),
 }
 _REQUIRED = {
-    "channel": "`channel: email` or `channel: sms`",
-    "purpose": "`purpose: marketing` or `purpose: transactional`",
+    "channel": "`channel: email`, `channel: sms`, or `channel: none` where nobody is written to",
+    "purpose": "`purpose: marketing`, `purpose: transactional` or `purpose: suppression`",
     "topic": "the topic people agreed to, for example `topic: marketing`",
     "product_category": "`product_category: none`, or alcohol, vape, tobacco, cannabis or adult",
     "destinations": "a list such as `- {platform: klaviyo, list: Recent buyers}`, or `[]`",
@@ -35,6 +36,8 @@ _REQUIRED = {
 _OPTIONAL = ("leave_on", "enter_on", "send_event", "holdout", "limits", "sender", "policy", "brand")
 _PLACE_KEYS = ("platform", "account", *_KINDS, "traits", "create_missing")
 _LIMITS = ("removed_share",)
+#: What makes no sense of an audience that tells a destination whom to leave alone: it is left by erasure only.
+_NOT_OF_SUPPRESSION = ("leave_on", "holdout", "send_event")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,12 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.file}, {self.key}: {self.message}"
+
+
+def event_name(text: str) -> str:
+    """An event's name as catalogue and ledger have it: a tag (`tag:Buyer`) in any case is the same tag."""
+    tag = text[: len(TAG)].lower() == TAG
+    return f"{TAG}{text[len(TAG) :].strip().casefold()}" if tag else text
 
 
 def collect(
@@ -152,6 +161,7 @@ class _Twin:
             if not self._meta.get(key):
                 self._wrong(f"config.meta.{key}", "is missing; write who answers for the segment and its rule in words")
         leave_on, enter_on = self._event_names(twin, "leave_on"), self._event_names(twin, "enter_on")
+        self._suppression(twin)
         limits = self._limits(twin)
         places = self._places(twin)
         if self.problems:
@@ -184,10 +194,27 @@ class _Twin:
         if not isinstance(names, list):
             self._wrong(key, "is no list; write for example `[order_placed]`")
             return ()
-        for name in names if self._events else ():
-            if name not in self._events:
+        names = [event_name(str(name)) for name in names]
+        for name in names:
+            tag = name.startswith(TAG)
+            if tag and key == "enter_on" and twin.get("purpose") != SUPPRESSION:
+                self._wrong(key, f"names {name!r}: who calls a URL may take people out, not add them to what is sent")
+            elif self._events and not tag and name not in self._events:
                 self._wrong(key, f"names {name!r}, which is no event of the vocabulary; see the seed event_names")
-        return tuple(str(name) for name in names)
+        return tuple(names)
+
+    def _suppression(self, twin: Mapping[str, Any]) -> None:
+        """Purpose suppression and channel none belong together, and need nothing that only contact has."""
+        suppresses = twin.get("purpose") == SUPPRESSION
+        if suppresses != (twin.get("channel") == NO_CHANNEL):
+            self._wrong("channel", f"`channel: {NO_CHANNEL}` and `purpose: {SUPPRESSION}` go together; write both")
+        if not suppresses:
+            return
+        for key in _NOT_OF_SUPPRESSION:
+            if twin.get(key):
+                self._wrong(key, "has no meaning with `purpose: suppression`; remove it")
+        if twin.get("product_category") not in (None, "", "none"):
+            self._wrong("product_category", "with `purpose: suppression` write `product_category: none`")
 
     def _limits(self, twin: Mapping[str, Any]) -> dict[str, float]:
         limits = twin.get("limits") or {}
@@ -206,10 +233,11 @@ class _Twin:
         if not isinstance(entries, list):
             self._wrong("destinations", f"is no list; write {_REQUIRED['destinations']}")
             return ()
-        places = [self._place(f"destinations[{number}]", entry) for number, entry in enumerate(entries)]
+        suppresses = twin.get("purpose") == SUPPRESSION
+        places = [self._place(f"destinations[{number}]", entry, suppresses) for number, entry in enumerate(entries)]
         return tuple(place for place in places if place is not None)
 
-    def _place(self, key: str, entry: object) -> Place | None:
+    def _place(self, key: str, entry: object, suppresses: bool) -> Place | None:
         """One destination; None when it has a problem or when its platform is not configured."""
         if not isinstance(entry, Mapping):
             self._wrong(key, "is no mapping; write for example `{platform: klaviyo, list: Recent buyers}`")
@@ -228,8 +256,13 @@ class _Twin:
         if platform is None:
             known = ", ".join(self._platforms)
             self._wrong(f"{key}.platform", f"is {entry.get('platform')!r}; write one of {known}")
-        elif kind is None or not (kind.offers("add") and kind.offers("remove")):
+        elif kind is None or not kind.offers("add"):
             self._wrong(f"{key}.platform", f"{platform.title} takes no audiences; choose another platform")
+        elif not kind.offers("remove") and not suppresses:
+            self._wrong(
+                f"{key}.platform",
+                f"{platform.title} never lets go of a member, so it takes audiences of `purpose: suppression` only",
+            )
         elif len(kinds) == 1 and kinds[0] not in kind.target_kinds:
             self._wrong(key, f"{platform.title} has no {kinds[0]}; write one of {', '.join(kind.target_kinds)}")
         if len(self.problems) > found:

@@ -114,6 +114,15 @@ def webinar(raw: Raw) -> None:
     raw.event("E45", "M1", "K45", ago(days=10))
     raw.order(405, 45, ago(days=8))
     raw.event("E45b", "M1", "K45", ago(days=2))
+    call = {"page": "webhook", "wtl": "abc123", "value": "Buyer", "event": "tag:buyer"}
+    for number, name in ((46, "tagged"), (47, "tagged-earlier"), (48, "tagged-by-mail")):
+        raw.customer(number, f"{name}@example.com")
+        raw.profile(f"K{number}", f"{name}@example.com", properties={"aevent_registrant_id": f"r-{number}"})
+        raw.event(f"E{number}", "M1", f"K{number}", ago(days=5))
+    raw.webhook("aevent", "tag", {**call, "r": "r-46"}, landing_id="tagged", received_at=ago(days=4))
+    raw.webhook("aevent", "tag", {**call, "r": "r-47"}, landing_id="tagged earlier", received_at=ago(days=6))
+    by_mail = {**call, "email": "tagged-by-mail@example.com"}
+    raw.webhook("aevent", "tag", by_mail, landing_id="tagged by mail", received_at=ago(days=4))
 
 
 def webhooks(raw: Raw) -> None:

@@ -28,7 +28,8 @@ def test_registrant_ids_are_texts_that_differ_in_case_and_in_zeros(shop: Build) 
 def test_what_a_broken_mapping_leaves_behind_joins_nobody(shop: Build) -> None:
     found = people(shop, *(f"nobody-{number}@example.com" for number in range(8)))
     assert len(found) == len(set(found.values())) == 8
-    assert shop.values("select target_key from intermediate.identity_keys where key_type = 'external'") == {
+    carried = "select target_key from intermediate.identity_keys where key_type = 'external'"
+    assert {key for key in shop.values(carried) if ":r-" not in key} == {
         "aevent:main:0012ab",
         "aevent:main:0012AB",
         "aevent:main:12ab",
@@ -43,7 +44,8 @@ def test_the_person_is_suppressed_under_the_registrant_id_too(shop: Build) -> No
 
 def test_registrant_ids_stand_for_the_records_of_a_platform_that_shows_none(shop: Build) -> None:
     found = shop.rows(
-        "select record_id, email, phone, brand from marts.destination_records where platform = 'aevent' order by 1"
+        "select record_id, email, phone, brand from marts.destination_records"
+        " where platform = 'aevent' and not starts_with(record_id, 'r-') order by 1"
     )
     assert found == [(id_, None, None, "acme") for id_ in ("0012AB", "0012ab", "12ab")]
     (person,) = set(people(shop, "reader@example.com").values())
@@ -56,7 +58,10 @@ def test_nothing_is_decided_about_a_registrant_id_itself(shop: Build) -> None:
 
 def test_a_call_finds_its_person_by_registrant_id_alone_or_by_address(shop: Build) -> None:
     found = dict(
-        shop.rows("select coalesce(external_key, email), person_id from marts.customer_events where platform = 'aevent'")
+        shop.rows(
+            "select coalesce(external_key, email), person_id from marts.customer_events"
+            " where platform = 'aevent' and recorded_at > '2026-11-21 20:00:00+00'"
+        )
     )
     registrant = people(shop, "reader@example.com")["reader@example.com"]
     told = people(shop, "told@example.com")["told@example.com"]
@@ -66,7 +71,7 @@ def test_a_call_finds_its_person_by_registrant_id_alone_or_by_address(shop: Buil
 def test_a_tag_is_an_event_that_segments_can_count(shop: Build) -> None:
     query = (
         "select event_name, count_ever, last_at from marts.person_activity"
-        " where event_name = 'tag:buyer' and product_category = 'any'"
+        " where event_name = 'tag:buyer' and product_category = 'any' and count_1d > 0"
     )
     assert sorted(shop.rows(query)) == [
         ("tag:buyer", 1, NOW - timedelta(hours=2)),

@@ -1,13 +1,35 @@
-with questions as (
+with channels as (
+    select
+        channel,
+        identifier_type
+    from {{ ref('channels') }}
+    union all
+    -- Where nobody is written to, people are decided about as such.
+    select
+        'none' as channel,
+        'person' as identifier_type
+),
+
+questions as (
     select
         questions.*,
         channels.identifier_type
     from {{ ref('questions') }} as questions
-    inner join {{ ref('channels') }} as channels on questions.channel = channels.channel
+    inner join channels on questions.channel = channels.channel
 ),
 
 keys as (
-    select * from {{ ref('person_keys') }}
+    select
+        person_id,
+        identifier_type,
+        identifier
+    from {{ ref('person_keys') }}
+    union all
+    select
+        person_id,
+        'person' as identifier_type,
+        person_id as identifier
+    from {{ ref('persons') }}
 ),
 
 -- A block binds the questions of the channels and topics that it names.
@@ -64,6 +86,7 @@ considered as (
         keys.identifier_type,
         keys.identifier,
         questions.question_id,
+        questions.purpose,
         list_concat(
             list_concat(
                 coalesce(person_blocks.reason_codes, []), coalesce(blocks.reason_codes, [])
@@ -125,23 +148,36 @@ considered as (
             keys.person_id = ages.person_id
             and questions.product_category = ages.product_category
             and questions.channel = ages.channel
+),
+
+-- Telling a destination whom to leave alone needs no consent; only the erased are kept out of it.
+judged as (
+    select
+        * replace (
+            case
+                when purpose = 'suppression'
+                    then list_filter(found, lambda code: code = 'erased')
+                else found
+            end as found
+        )
+    from considered
 )
 
 select
-    considered.person_id,
-    considered.identifier_type,
-    considered.identifier,
-    considered.question_id,
+    judged.person_id,
+    judged.identifier_type,
+    judged.identifier,
+    judged.question_id,
     case
-        when len(considered.found) = 0 then ['ok']
-        else list_filter(codes.in_order, lambda code: list_contains(considered.found, code))
+        when len(judged.found) = 0 then ['ok']
+        else list_filter(codes.in_order, lambda code: list_contains(judged.found, code))
     end as reason_codes,
-    considered.evidence_ids,
+    judged.evidence_ids,
     rules.rule_version,
-    len(considered.found) = 0 as eligible,
-    considered.as_of as decided_as_of,
-    considered.known_at,
-    considered.next_change_at
-from considered
+    len(judged.found) = 0 as eligible,
+    judged.as_of as decided_as_of,
+    judged.known_at,
+    judged.next_change_at
+from judged
 cross join codes
 cross join rules
