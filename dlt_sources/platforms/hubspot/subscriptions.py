@@ -40,11 +40,13 @@ class _DeveloperKey(AuthBase):
 
 
 def wanted(account: Account) -> Sequence[str]:
-    """The declared topics; contact.propertyChange once for each watched property."""
+    """The declared topics; contact.propertyChange once for each watched property and each named subscription type."""
+    types = [one.partition("=")[0].strip() for one in account.get("subscription_types").split(",")]
+    properties = [*WATCHED, *(f"hs_email_optout_{one}" for one in types if one)]
     return [
         name
         for topic in TOPICS
-        for name in ([f"{_CHANGE}:{watched}" for watched in WATCHED] if topic.topic == _CHANGE else [topic.topic])
+        for name in ([f"{_CHANGE}:{one}" for one in properties] if topic.topic == _CHANGE else [topic.topic])
     ]
 
 
