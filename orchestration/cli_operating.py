@@ -98,6 +98,27 @@ def mended(
     raise typer.Exit(approving.mended(account, actor=actor, reason=reason, as_json=json))
 
 
+def backup(
+    file: Annotated[Path, typer.Argument(help="The tar file to write.")],
+    with_warehouse: Annotated[bool, typer.Option(help="Also the published copy of the warehouse.")] = False,
+    json: Json = False,
+) -> None:
+    """Back up state with its key and the landing zone, while everything runs."""
+    from orchestration import keeping
+
+    raise typer.Exit(keeping.back_up(file, with_warehouse=with_warehouse, as_json=json))
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that audiences backup wrote.")],
+    json: Json = False,
+) -> None:
+    """Restore a backup into an empty home; refuses any other."""
+    from orchestration import keeping
+
+    raise typer.Exit(keeping.restore(file, as_json=json))
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(suppress)
@@ -105,4 +126,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(approve)
     app.command()(baseline)
     app.command()(status)
+    app.command()(backup)
+    app.command()(restore)
     app.command()(mended)

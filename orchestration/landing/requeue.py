@@ -21,7 +21,7 @@ _REQUESTS = 500
 def requeue(landing: Landing, stage: Literal["ready", "settled"], known: Container[str]) -> int:
     """Move files beyond `stage` back to it where they hold a request whose id is not in `known`; counts those.
 
-    Requests of the archive are copied into new files in `ready`, from where they pass `settled` by themselves.
+    Requests of the archive are copied into new files.
     """
     again = 0
     later: tuple[Stage, ...] = ("loaded",) if stage == "settled" else ("settled", "loaded")
@@ -34,7 +34,9 @@ def requeue(landing: Landing, stage: Literal["ready", "settled"], known: Contain
                     again += unknown
         lines = (landed.line() for landed in archived(landing, lane) if landed.id not in known)
         while part := list(islice(lines, _REQUESTS)):
-            landing.write(lane, part)
+            for path in landing.write(lane, part):
+                if stage == "settled":
+                    landing.move(path, lane, stage)
             again += len(part)
     return again
 

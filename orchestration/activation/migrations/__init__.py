@@ -18,11 +18,11 @@ def upgrade(store: str, engine: Engine, folder: Path) -> None:
 
     Raises ConfigurationError when a later version of this program has been there: its tables are not ours to read.
     """
-    head, found = _head(store), _revision(engine)
-    if found == head:
+    newest, found = head(store), _revision(engine)
+    if found == newest:
         return
-    if found is not None and found > head:
-        raise ConfigurationError(f"The {store} has revision {found}, this version knows {head}: install the newer one.")
+    if found is not None and found > newest:
+        raise ConfigurationError(f"The {store} has revision {found}, this version knows {newest}: install the newer one.")
     from alembic import command
     from alembic.config import Config
 
@@ -31,11 +31,11 @@ def upgrade(store: str, engine: Engine, folder: Path) -> None:
         config.set_main_option("script_location", str(_HERE / store))
         with engine.begin() as connection:
             config.attributes["connection"] = connection
-            command.upgrade(config, head)
+            command.upgrade(config, newest)
 
 
 @cache
-def _head(store: str) -> str:
+def head(store: str) -> str:
     """The newest revision: the last file name, since files are numbered and each follows the one before."""
     return max(path.stem for path in (_HERE / store / "versions").glob("[0-9]*.py"))
 
