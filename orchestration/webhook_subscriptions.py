@@ -11,7 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 from dlt_sources import registry
 from dlt_sources.accounts import Account
 from dlt_sources.errors import ConfigurationError, NotOffered, PlatformError
-from dlt_sources.platform import Platform, Subscription
+from dlt_sources.platform import Platform
+from dlt_sources.subscriptions import Subscription
 from orchestration import console
 from orchestration.home import Home
 from orchestration.landing import settings, silence

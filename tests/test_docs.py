@@ -68,7 +68,11 @@ def test_every_audiences_command_and_option_that_a_page_names_exists() -> None:
     assert {"demo", "run", "plan", "apply", "why", "receive", "platforms"} <= {words[0] for _, words in found}
     for page, words in found:
         assert words[0] in GROUP.commands, f"{page}: audiences {words[0]}"
-        known = {option for parameter in GROUP.commands[words[0]].params for option in parameter.opts} | {"--help"}
+        command = GROUP.commands[words[0]]
+        if hasattr(command, "commands"):  # a group, such as `webhooks`
+            assert words[1] in command.commands, f"{page}: audiences {' '.join(words)}"
+            command = command.commands[words[1]]
+        known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
         unknown = [word for word in words[1:] if word.startswith("--") and word not in known]
         assert unknown == [], f"{page}: audiences {' '.join(words)}"
 

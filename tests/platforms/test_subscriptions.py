@@ -12,7 +12,7 @@ import requests
 from dlt_sources import http, registry
 from dlt_sources.accounts import Account
 from dlt_sources.errors import ConfigurationError, NotOffered, SetAside, StopRun
-from dlt_sources.platform import Subscriptions
+from dlt_sources.subscriptions import Subscriptions
 from sandbox import Sandbox, running
 
 HOOKS = "https://hooks.example.test"

@@ -14,9 +14,9 @@ from requests.auth import AuthBase
 from dlt_sources.accounts import Account
 from dlt_sources.errors import Failure, NotOffered, SetAside, StopRun
 from dlt_sources.http import Session
-from dlt_sources.platform import Subscription
 from dlt_sources.platforms.hubspot.client import BASE_URL, call
 from dlt_sources.platforms.hubspot.tables import TOPICS, WATCHED
+from dlt_sources.subscriptions import Subscription
 
 BY_HAND = (
     "Only a legacy public app's webhooks can be managed by API. In a project app they stand in webhooks-hsmeta.json "

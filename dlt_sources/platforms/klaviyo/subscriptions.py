@@ -12,10 +12,10 @@ from typing import Any
 
 from dlt_sources.accounts import Account
 from dlt_sources.errors import ConfigurationError, StopRun
-from dlt_sources.platform import Subscription
 from dlt_sources.platforms.klaviyo.client import call, resources, session
 from dlt_sources.platforms.klaviyo.tables import TOPICS
 from dlt_sources.receiving import part, text
+from dlt_sources.subscriptions import Subscription
 
 BY_HAND = (
     "Without Advanced KDP there are no system webhooks: the daily pull brings the same facts later, and a flow with a "

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dlt_sources.accounts import Account
 from dlt_sources.errors import Failure, SetAside
 from dlt_sources.outcomes import redacted
-from dlt_sources.platform import Subscription
 from dlt_sources.platforms.shopify.client import graphql, session
 from dlt_sources.platforms.shopify.tables import TOPICS
+from dlt_sources.subscriptions import Subscription
 
 BY_HAND = (
     "The API neither shows nor makes subscriptions of the app's own file: customers/redact, customers/data_request and "

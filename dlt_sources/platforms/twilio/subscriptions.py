@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from dlt_sources.accounts import Account
 from dlt_sources.errors import Failure, NotOffered, SetAside
 from dlt_sources.http import Session, json_body
-from dlt_sources.platform import Subscription
 from dlt_sources.platforms.twilio.client import account_path, explain, messaging_session, session
+from dlt_sources.subscriptions import Subscription
 
 BY_HAND = (
     "Twilio holds one address per number and per messaging service; where another one stands, replace it in Twilio's "
