@@ -36,13 +36,19 @@ def working(home: Home, state: State) -> Iterator[None]:
         thread.join(timeout=20)
 
 
+def toml(value: Any) -> str:
+    if not isinstance(value, dict):
+        return json.dumps(value)
+    return "{" + ", ".join(f"{json.dumps(name)} = {json.dumps(inner)}" for name, inner in value.items()) + "}"
+
+
 def configure(home: Home, sandbox: Sandbox) -> None:
     (home.folder / ".dlt").mkdir(parents=True)
     lines = []
     for platform in sandbox.urls:
         lines.append(f"[sources.{platform}.main]")
         values = {"brand": "acme", **sandbox.config[platform], **sandbox.credentials[platform]}
-        lines += [f"{name} = {json.dumps(value)}" for name, value in values.items()]
+        lines += [f"{name} = {toml(value)}" for name, value in values.items()]
     (home.folder / ".dlt" / "config.toml").write_text("\n".join(lines))
 
 
