@@ -48,6 +48,11 @@ def print_answer(answer: Answer) -> None:
         out.print(
             f"  blocked now: {waiting.kind} on {scope}, by {waiting.event_name} at {waiting.platform}", style="red"
         )
+    for act in answer.by_hand:
+        scope = "every channel" if act.channel == "*" else f"channel {act.channel}"
+        scope += "" if act.topic == "*" else f", topic {act.topic}"
+        wait = "" if act.known else " (the next build will know it)"
+        out.print(f"  {act.act} by hand on {scope}, {act.at:%Y-%m-%d %H:%M} UTC, by {act.actor}: {act.reason}{wait}")
     if not answer.people:
         out.print("  Nobody in the published build is known by that.")
     for person in answer.people:

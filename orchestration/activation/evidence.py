@@ -1,4 +1,4 @@
-"""What stands behind a decision: reason codes with their meaning, and the evidence rows by their ids."""
+"""What stands behind a decision: reason codes with their meaning, evidence rows by their ids, and acts by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import duckdb
+from sqlalchemy import select
 
+from orchestration.activation.keys import keyed_hash
+from orchestration.activation.ledger import chunks, reading
+from orchestration.activation.state import State, builds, ledger, ledger_keys, lifts
 from orchestration.home import Home
 from orchestration.warehouse import has_table
 
@@ -50,6 +54,19 @@ class Evidence:
     account: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByHand:
+    """What people of ours did about the subject: blocked or lifted, with who and why; `known` once a build has it."""
+
+    act: str
+    channel: str
+    topic: str
+    actor: str
+    reason: str
+    at: datetime
+    known: bool
+
+
 def reasons_of(connection: duckdb.DuckDBPyConnection, codes: Sequence[str]) -> list[Reason]:
     """The codes in their order; a code that the vocabulary does not know keeps an empty meaning."""
     rows = connection.execute(
@@ -84,3 +101,21 @@ def rows_behind(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> li
             Evidence(id=row[0], kind=row[1], what=row[2], at=row[3], platform=row[4], account=row[5]) for row in rows
         ]
     return sorted(found, key=lambda one: (one.at is None, one.at and -one.at.timestamp(), one.id))
+
+
+def by_hand(state: State, keys: Sequence[str], build_id: int) -> list[ByHand]:
+    """Blocks and lifts by hand on any of the keys."""
+    found: dict[str, ByHand] = {}
+    with reading(state.ledger) as connection:
+        published = connection.execute(select(builds.c.started_at).where(builds.c.build_id == build_id)).scalar()
+        for part in chunks([keyed_hash(state.key, key) for key in keys]):
+            blocks = select(ledger).join(ledger_keys).where(ledger_keys.c.key_hash.in_(part))
+            for row in connection.execute(blocks.where(ledger.c.actor != "")):
+                known = row.absorbed_build is not None and row.absorbed_build <= build_id
+                about = {name: getattr(row, name) for name in ("channel", "topic", "actor", "reason")}
+                found[row.ledger_id] = ByHand(act="blocked", at=row.occurred_at, known=known, **about)
+            for row in connection.execute(select(lifts).where(lifts.c.key_hash.in_(part))):
+                known = published is not None and row.lifted_at < published
+                about = {name: getattr(row, name) for name in ("channel", "topic", "actor", "reason")}
+                found[row.lift_id] = ByHand(act="lifted", at=row.lifted_at, known=known, **about)
+    return sorted(found.values(), key=lambda one: one.at)

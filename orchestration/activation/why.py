@@ -16,7 +16,7 @@ from sqlalchemy import or_, select
 from dlt_sources.errors import AudiencesError
 from orchestration.activation import catalogue as catalogues
 from orchestration.activation.catalogue import Audience
-from orchestration.activation.evidence import Evidence, reasons_of, rows_behind
+from orchestration.activation.evidence import ByHand, Evidence, by_hand, reasons_of, rows_behind
 from orchestration.activation.evidence import Reason as Reason
 from orchestration.activation.keys import keyed_hash, normalise_email, normalise_phone
 from orchestration.activation.ledger import chunks, reading
@@ -91,13 +91,17 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What is known of a subject in the published build; nobody may be known, and still `waiting` may block."""
+    """What is known of a subject in the published build; nobody may be known, and still `waiting` may block.
+
+    `by_hand` holds every block and lift by hand, oldest first, whether or not a build knows it yet.
+    """
 
     subject: str
     build_id: int
     as_of: datetime | None
     people: Sequence[Person] = field(default_factory=tuple)
     waiting: Sequence[Waiting] = field(default_factory=tuple)
+    by_hand: Sequence[ByHand] = field(default_factory=tuple)
 
 
 def why(home: Home, subject: str, audience: str | None = None, *, show: bool = False) -> Answer:
@@ -121,6 +125,7 @@ def why(home: Home, subject: str, audience: str | None = None, *, show: bool = F
             as_of=clock[1],
             people=[_person(connection, state, person_id, asked, show=show) for person_id in sorted(people)],
             waiting=_waiting(state, keys, clock[0]),
+            by_hand=by_hand(state, keys, clock[0]),
         )
 
 

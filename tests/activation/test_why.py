@@ -1,12 +1,17 @@
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from dlt_sources.errors import AudiencesError
+from dlt_sources.platform import Identifier
+from orchestration.activation import blocking
 from orchestration.activation.keys import keyed_hash
+from orchestration.activation.speed_lane import Worker
 from orchestration.activation.state import ledger, ledger_keys
 from orchestration.activation.why import mask, why
+from orchestration.landing.by_hand import Order
 from tests.activation.shop import Shop, long_ago
 
 
@@ -120,3 +125,26 @@ def test_a_question_that_cannot_be_answered_says_why(shop: Shop, tmp_path: Path)
 )
 def test_a_masked_identifier_keeps_only_what_its_owner_recognises(identifier: str, masked: str) -> None:
     assert mask(identifier) == masked
+
+
+def test_what_was_done_by_hand_is_told_with_who_and_why_before_and_after_a_build(shop: Shop) -> None:
+    lane = Worker.of(shop.home, shop.state)
+    order = Order(act="suppress", channel="*", topic="*", actor="jo", reason="complained", at=datetime.now(UTC))
+    jane = [Identifier("email", "p1@example.com")]
+    blocking.suppress(lane, order, jane)
+    lane.close()
+    [blocked] = why(shop.home, "p1@example.com").by_hand
+    assert (blocked.act, blocked.channel, blocked.actor, blocked.reason) == ("blocked", "*", "jo", "complained")
+    assert not blocked.known
+    lifting = Order(act="lift", channel="*", topic="*", actor="al", reason="a mistake", at=datetime.now(UTC))
+    blocking.lift(shop.home, shop.state, lifting, jane)
+    with shop.state.write_ledger() as connection:
+        connection.execute(update(ledger).values(absorbed_build=2))
+    build = shop.build({"buyers": [1]})
+    shop.publish()
+    assert build == 2
+    acts = why(shop.home, "p1@example.com").by_hand
+    assert [(act.act, act.actor, act.reason, act.known) for act in acts] == [
+        ("blocked", "jo", "complained", True),
+        ("lifted", "al", "a mistake", True),
+    ]
