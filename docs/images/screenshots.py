@@ -42,9 +42,9 @@ def main() -> None:
     """Run the demo, look at its report and at Dagster, and write every picture beside this file."""
     home = run_demo()
     report = (home / "data" / "published" / "report.html").as_uri()
-    look(report, "report", 1000, 1400)
-    look(f"{report}#a-vape_buyers_of_age", "report-why", 1000, 1000)
-    look(phone(report), "report-phone", 500, 1000)
+    look(report, "report", 1000, 1200)
+    look(framed(f"{report}#a-vape_buyers_of_age", 1000), "report-why", 1000, 1000)
+    look(framed(report, 360), "report-phone", 500, 1000)
     look((home / "data" / "published" / "data_docs" / "index.html").as_uri(), "data-docs", 900, 620)
     print_first_page(report, "report-printed")
     look_at_dagster(home)
@@ -76,12 +76,12 @@ def look(address: str, name: str, width: int, height: int) -> None:
     check(HERE / f"{name}.png")
 
 
-def phone(address: str) -> str:
-    """A page that shows another one 360 pixels wide: Chromium's own window cannot be so narrow."""
-    page = SHOP / "phone.html"
+def framed(address: str, width: int) -> str:
+    """A page that shows another one at a width that Chromium's window cannot have, and at the place that it names."""
+    page = SHOP / "frame.html"
     page.write_text(
         '<body style="margin:0;background:#9aa5b1;display:flex;justify-content:center">'
-        f'<iframe src="{address}" style="width:360px;height:100vh;border:0;background:#fff"></iframe>'
+        f'<iframe src="{address}" style="width:{width}px;height:100vh;border:0;background:#fff"></iframe>'
     )
     return page.as_uri()
 

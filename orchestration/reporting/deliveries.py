@@ -32,12 +32,8 @@ class Delivery:
     before: int
     holds: int
     unreachable: int
+    by_hand: int
     held_because: Sequence[str]
-
-    @property
-    def planned(self) -> int:
-        """Rows that this plan was to send."""
-        return self.adds + self.updates + self.removes + self.withdrawals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +85,7 @@ def deliveries(state: State, planned: Sequence[PlanSummary]) -> list[Delivery]:
             before=one.members,
             holds=members.get((one.audience, one.platform, one.account, one.target), 0),
             unreachable=one.unreachable,
+            by_hand=one.by_hand,
             held_because=one.held_because,
         )
         for one in sorted(planned, key=lambda one: (one.path != CHANGES, one.audience, one.platform, one.target))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from orchestration.activation.approvals import command
 from orchestration.activation.changes import Change
 from orchestration.building import Built
 from orchestration.reporting.coverage import Source
@@ -49,7 +50,14 @@ def judge(
     changes: Sequence[Change] | None,
 ) -> Verdict:
     """Judge a run: `published_here` says that the figures' build is this run's own."""
-    todo = [*_failures(run), *_problems(built), *_silent(stations, sources), *_checks(built), *_held(deliveries)]
+    todo = [
+        *_failures(run),
+        *_problems(built),
+        *_silent(stations, sources),
+        *_checks(built),
+        *_held(deliveries),
+        *_by_hand(deliveries),
+    ]
     todo += _dead(dead)
     before = _before(built)
     if run is None:
@@ -164,17 +172,34 @@ def _checks(built: Built | None) -> list[Todo]:
 
 
 def _held(deliveries: Sequence[Delivery]) -> list[Todo]:
+    """Held plans, those together that one command releases."""
+    groups: dict[tuple[str, str], list[Delivery]] = {}
+    for one in deliveries:
+        if one.status == "held":
+            reason = "; ".join(one.held_because)
+            groups.setdefault((command(one.account, one.plan_id, reason), reason), []).append(one)
     return [
         Todo(
-            what=f"Held: {one.audience or 'removals'} at {one.account} {one.target}: {reason}",
-            meanwhile=f"{one.adds:,} additions, {one.updates:,} updates and {one.removes:,} removals of interest wait. "
-            "Whoever opted out leaves all the same.",
-            do="Look at the plan; if it is right, approve exactly this one.",
-            command=f'audiences apply {one.plan_id[:12]} --approve --actor you --reason "..."',
+            what=f"Held: {', '.join(f'{one.audience} at {one.account} {one.target}' for one in some)}: {reason}",
+            meanwhile=f"{sum(one.adds for one in some):,} additions, {sum(one.updates for one in some):,} updates and "
+            f"{sum(one.removes for one in some):,} removals of interest wait. Whoever opted out leaves all the same.",
+            do="Look at the counts below; if they are right, approve.",
+            command=release,
+        )
+        for (release, reason), some in groups.items()
+    ]
+
+
+def _by_hand(deliveries: Sequence[Delivery]) -> list[Todo]:
+    return [
+        Todo(
+            what=f"{one.by_hand:,} members must leave {one.audience or 'their audiences'} at {one.account} "
+            f"{one.target}, which offers no way to remove anybody.",
+            meanwhile="They stay members there.",
+            do="Take them out at that platform by hand.",
         )
         for one in deliveries
-        if one.status == "held"
-        for reason in ["; ".join(one.held_because)]
+        if one.by_hand
     ]
 
 

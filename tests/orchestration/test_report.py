@@ -18,6 +18,7 @@ from sqlalchemy import insert
 from dlt_sources.errors import AudiencesError
 from expectations.validation import CheckResult
 from orchestration import building, stations
+from orchestration.activation.approvals import why_held
 from orchestration.activation.changes import Change, changes
 from orchestration.activation.funnel import funnels
 from orchestration.activation.guards import Findings
@@ -206,6 +207,29 @@ def test_a_held_plan_is_told_with_its_reason_and_the_command_that_approves_it(sh
     assert "Something waits." in text
     assert "Held: buyers at mailer:main list:Buyers: check_failed: buyers everybody_is_eligible" in text
     assert f"audiences apply {held.plan_id[:12]} --approve" in text
+
+
+def test_plans_that_one_approval_releases_are_told_together(shop: Shop) -> None:
+    reason = why_held("mailer:main")
+    [changed] = [plan for plan in finished(shop).plans if plan.audience]
+    held = [
+        replace(changed, plan_id=name, target=f"list:{name}", status="held", held_because=(reason,), adds=5)
+        for name in ("one", "two")
+    ]
+    finished(shop, plans=held)
+    report = facts.collect(shop.home, run_of(shop))
+    assert report.verdict is not None
+    [todo] = report.verdict.todo
+    assert todo.command.startswith("audiences approve mailer:main")
+    assert "list:one" in todo.what
+    assert "list:two" in todo.what
+    assert todo.meanwhile.startswith("10 additions")
+
+
+def test_who_must_be_taken_out_by_hand_is_counted(shop: Shop) -> None:
+    plans = [replace(plan, by_hand=3) if plan.audience else plan for plan in finished(shop).plans]
+    finished(shop, plans=plans)
+    assert "3 members must leave buyers at mailer:main list:Buyers" in told(shop)
 
 
 def test_failed_checks_broken_segments_and_silent_sources_are_things_to_do(shop: Shop) -> None:
