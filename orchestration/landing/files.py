@@ -6,6 +6,7 @@
     landing/<lane>/settled/             its effects are committed
     landing/<lane>/loaded/              its rows are in the warehouse
     landing/archive/<lane>/<day>.jsonl.gz
+    landing/arrivals/                   how many came when (see arrivals.py)
 
 A file only ever moves forward, by rename. So whoever looks at `ready`, then at `claimed`, then at the ledger cannot
 miss a request that was acknowledged before he began.

@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 _LINES_A_MINUTE = 60
 #: So many refusals within an hour that mean a loss are an alarm.
 ALARM_AFTER, ALARM_SECONDS = 3, 3600.0
+#: Names in a URL may be anybody's invention: beyond so many they are counted as one.
+_MOST_NAMES = 1_000
 _NAME = re.compile(r"[a-z0-9_-]{1,40}", re.IGNORECASE)
 
 
@@ -60,6 +62,8 @@ class Rejections:
         `token` is the beginning of the hash of a known token in the URL.
         """
         platform, account = _name(platform), _name(account)
+        if (platform, account, reason) not in self.counts and len(self.counts) >= _MOST_NAMES:
+            platform, account = "?", "?"
         self.counts[platform, account, reason] += 1
         minute = int(time.time() // 60)
         if minute != self._minute:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.home import Home
-from orchestration.landing import commit, receiver
+from orchestration.landing import commit, receiver, rejected
 from orchestration.landing.files import Landed, Landing, read
 from orchestration.landing.receiver import MOST_BODY_BYTES, app
 from tests.landing.senders import (
@@ -118,6 +118,19 @@ def test_a_flood_of_forgeries_is_counted_in_full_and_kept_small(home: Home) -> N
     lines = refused(home)
     assert len(lines) < 130
     assert sum(int(str(line["count"])) for line in lines) == 300
+
+
+def test_a_flood_of_invented_names_is_counted_in_full_and_kept_small(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rejected, "_MOST_NAMES", 5)
+    made = app(home)
+    with serving(made) as port:
+        for number in range(20):
+            assert send(port, Request(f"/webhooks/nobody/{number}", b"{}"))[0] == 404
+    counts = made.state.receiver.rejections.counts
+    assert (len(counts), sum(counts.values())) == (6, 20)
+    assert sum(int(str(line["count"])) for line in refused(home)) == 20
 
 
 @pytest.mark.parametrize(
