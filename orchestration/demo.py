@@ -1,7 +1,7 @@
 """`audiences demo`: the main job end to end against stand-in platforms, checked against what the stand-ins know.
 
-Pull over HTTP, build, check, plan, push; then two people opt out by webhook and leave. The exit code is 1 when one
-person is wrongly in or wrongly out.
+Pull over HTTP, build, check, plan, push; then two people opt out and two buy, by webhook, and leave. The exit code is 1
+when one person is wrongly in or wrongly out.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ import os
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from dlt_sources.errors import AudiencesError
 from orchestration import building, console, explaining, stations
+from orchestration.activation import webhook_tokens
+from orchestration.activation.state import State
 from orchestration.activation.why import why
 from orchestration.approving import approve_all
 from orchestration.demo_shop import demo_home, start_sandbox
@@ -25,13 +28,13 @@ from orchestration.reporting import page, runs
 from orchestration.running import execute
 from sandbox.client import Sandbox
 
-#: How long an opted-out person may take to leave before the demo calls it a failure.
+#: How long a person may take to leave before the demo calls it a failure.
 _PATIENCE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """One person who opted out: what they did, and the milliseconds until each step was done."""
+    """One person who left: what they did, and the milliseconds until each step was done."""
 
     act: str
     audience: str
@@ -88,10 +91,13 @@ def run_demo(*, people: int, seed: int, fresh: bool, as_json: bool) -> int:
         children.wait_for("receiver", lambda: listening(port), 30)
         children.start("speed-lane", ["orchestration.cli", "speed-lane"])
         children.wait_for("speed-lane", lambda: children.said("speed-lane", "Working"), 30)
-        say("Two people opt out by webhook")
+        say("Two people opt out and two buy, by webhook")
+        zapier = {"base": receiver, "wtl": token(home, "Buyer"), "value": "Buyer", "by": "r"}
         departures = [
-            opt_out(sandbox, act="sms_stop", audience="lapsed_customers"),
-            opt_out(sandbox, act="email_unsubscribe", audience="recent_buyers"),
+            leave(sandbox, act="sms_stop", audience="lapsed_customers"),
+            leave(sandbox, act="email_unsubscribe", audience="recent_buyers"),
+            leave(sandbox, act="order", audience="webinar_follow_up"),
+            leave(sandbox, act="tag", audience="webinar_follow_up", **zapier),
         ]
         examples = chosen(sandbox, built.as_of, "vape_buyers_of_age")
         answers = [why(home, person, "vape_buyers_of_age") for person in examples]
@@ -118,7 +124,7 @@ def run_demo(*, people: int, seed: int, fresh: bool, as_json: bool) -> int:
     out.print(explaining.funnels_table(funnels))
     columns = ["audience", "destination", "expected", "held", "missing", "surplus"]
     out.print(console.table("Destinations against the truth of the stand-ins", columns, verdict.rows))
-    out.print(console.table("Opted out by webhook", _DEPARTURE, [departure.row() for departure in departures]))
+    out.print(console.table("Left by webhook", _DEPARTURE, [departure.row() for departure in departures]))
     for answer in answers:
         explaining.print_answer(answer)
     out.print(f"Report: {report_path}")
@@ -140,15 +146,21 @@ def compare(sandbox: Sandbox, as_of: datetime) -> Verdict:
     return verdict
 
 
-def opt_out(sandbox: Sandbox, *, act: str, audience: str) -> Departure:
-    """Let one member opt out by webhook and wait until every destination has let go of them."""
+def token(home: Home, tag: str) -> str:
+    """A token for one tag in a webhook URL, as `audiences webhooks new` makes it."""
+    with closing(State.of(home)) as state:
+        return webhook_tokens.make(state, "aevent:main", [tag], "demo")
+
+
+def leave(sandbox: Sandbox, *, act: str, audience: str, **options: str) -> Departure:
+    """Let one member do what ends their membership, and wait until every destination has let go of them."""
     told = sandbox.truth()["audiences"][audience]["members"]
     targets = {platform: expected["target"] for platform, expected in told.items()}
     held = sandbox.members()
     person = _member_everywhere(sandbox, {platform: held[platform][target] for platform, target in targets.items()})
     records = {platform: set(person["records"][platform]) for platform in targets}
     began = time.monotonic()
-    result = sandbox.act(act, person["person"])
+    result = sandbox.act(act, person["person"], **options)
     if result.status is None or not 200 <= result.status < 300:
         raise AudiencesError(f"The receiver answered {result.status} to {act}: see data/demo/data/logs/receiver.log.")
     left: dict[str, float] = {}

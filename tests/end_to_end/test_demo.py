@@ -71,10 +71,14 @@ def test_the_first_run_adds_people_and_writes_withdrawals(first: Demo) -> None:
     assert {plan["status"] for plan in first.told["plans"]} == {"ready"}
 
 
-def test_whoever_opts_out_by_webhook_leaves_every_destination(first: Demo) -> None:
-    assert {departure["act"] for departure in first.told["departures"]} == {"sms_stop", "email_unsubscribe"}
-    for departure in first.told["departures"]:
-        assert set(departure["left_ms"]) == {"klaviyo", "shopify"}
+def test_whoever_opts_out_or_buys_leaves_every_destination_by_webhook(first: Demo) -> None:
+    """An order at the shop and a GET that bears only a registrant id both end the webinar follow-up."""
+    assert {departure["act"]: set(departure["left_ms"]) for departure in first.told["departures"]} == {
+        "sms_stop": {"klaviyo", "shopify"},
+        "email_unsubscribe": {"klaviyo", "shopify", "hubspot"},
+        "order": {"klaviyo", "hubspot"},
+        "tag": {"klaviyo", "hubspot"},
+    }
 
 
 def test_the_funnels_narrow_and_say_why(first: Demo) -> None:
@@ -92,7 +96,7 @@ def test_one_person_in_and_one_out_are_explained(first: Demo) -> None:
 
 def test_every_station_reports_rows_and_seconds(first: Demo) -> None:
     stations = {station["name"]: station for station in first.told["stations"]}
-    pulls = ("pull Klaviyo", "pull Shopify", "pull Twilio")
+    pulls = ("pull HubSpot", "pull Klaviyo", "pull Shopify", "pull Twilio")
     for name in (*pulls, "dbt: type and decide", "push recent_buyers", "removals"):
         assert stations[name]["rows_out"] > 0, name
         assert stations[name]["seconds"] > 0, name
