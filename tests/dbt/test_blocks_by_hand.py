@@ -1,0 +1,64 @@
+"""Blocks by hand in the warehouse: decisions keep them, scope by scope, until a lift ends them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tests.dbt.conftest import Build
+from tests.dbt.raw import Raw, ago
+
+
+def act(raw: Raw, kind: str, identifier: str, at: datetime, channel: str = "*", topic: str = "*") -> None:
+    """Land one act by hand, as the commands do."""
+    number = next(raw.counter)
+    item = {
+        "id": f"act{number}:0", "act": kind, "identifier_type": "email" if "@" in identifier else "phone",
+        "identifier": identifier, "channel": channel, "topic": topic, "actor": "jo", "reason": "because",
+        "at": at.isoformat(),
+    }  # fmt: skip
+    raw.webhook("audiences", kind, {"items": [item]}, record_id=f"act{number}", received_at=at, landing_id=f"l{number}")
+
+
+def reasons(copy: Build, email: str, channel: str) -> set[str]:
+    rows = copy.rows(
+        "select unnest(decisions.reason_codes) from marts.decisions as decisions"
+        " inner join marts.questions as questions using (question_id)"
+        " inner join marts.person_suppression_keys as keys using (person_id)"
+        f" where list_contains(keys.suppression_keys, 'email:{email}') and questions.channel = '{channel}'"
+    )
+    return {code for (code,) in rows}
+
+
+def test_a_block_stands_on_what_it_names_until_it_is_lifted(copy: Build) -> None:
+    people = ("whole", "mail", "topic", "lifted", "again", "own")
+    with copy.raw() as raw:
+        for number, name in enumerate(people, 9001):
+            raw.customer(number, f"{name}@hand.example", f"+1415555{number}")
+        act(raw, "suppress", "whole@hand.example", ago(days=3))
+        act(raw, "suppress", "mail@hand.example", ago(days=3), channel="email")
+        act(raw, "suppress", "topic@hand.example", ago(days=3), topic="a topic nobody asks about")
+        act(raw, "suppress", "lifted@hand.example", ago(days=3))
+        act(raw, "lift", "lifted@hand.example", ago(days=2))
+        act(raw, "suppress", "again@hand.example", ago(days=3))
+        act(raw, "lift", "again@hand.example", ago(days=2))
+        act(raw, "suppress", "+14155559005", ago(days=1), channel="sms")
+        act(raw, "suppress", "nobody@hand.example", ago(days=3))
+        raw.build(2)
+    assert copy.run() == set()
+    blocked = {(name, channel): "manual_block" in reasons(copy, f"{name}@hand.example", channel)
+               for name in people for channel in ("email", "sms")}  # fmt: skip
+    assert {place for place, is_blocked in blocked.items() if is_blocked} == {
+        ("whole", "email"), ("whole", "sms"), ("mail", "email"), ("again", "sms"),
+    }  # fmt: skip
+    assert reasons(copy, "lifted@hand.example", "email") >= {"ok"}
+    absorbed = copy.values("select landing_id from marts.absorbed_landings where landing_id like 'l%'")
+    landed = copy.values("select landing_id from raw_audiences.webhooks")
+    assert landed <= absorbed, "the gate lets go of what these decisions know"
+    shown = copy.rows(
+        "select event_name, properties ->> '$.actor' from marts.customer_events"
+        " where email = 'lifted@hand.example' order by occurred_at"
+    )
+    assert shown == [("blocked_by_hand", "jo"), ("block_lifted", "jo")]
+    assert copy.values("select source from intermediate.suppressions where platform = 'audiences'") == {
+        "by hand: jo: because"
+    }
