@@ -236,7 +236,7 @@ class Shop:
                 keys = [f"email:{email}", f"phone:{phone}", f"record:shop:main:s{n}", *extra_keys.get(n, ())]
                 connection.execute("INSERT INTO marts.person_suppression_keys VALUES (?, ?)", [f"p{n}", keys])
                 for one in asked:
-                    kind, value = ("email", email) if one.channel == "email" else ("phone", phone)
+                    kind, value = _identifier(n, one.channel)
                     reason = refused.get(n)
                     connection.execute(
                         "INSERT INTO marts.decisions VALUES (?, ?, ?, ?, ?, ?, [], 'r1', ?, ?, NULL)",
@@ -262,8 +262,7 @@ class Shop:
                     "lead_reason VARCHAR, build_id BIGINT)"
                 )
                 for n in numbers:
-                    email, phone = ("email", f"p{n}@example.com"), ("phone", f"+1415555{n:04d}")
-                    identifier = email if channel == "email" else phone
+                    identifier = _identifier(n, channel)
                     values = [name, f"p{n}", *identifier, question, spent.get(n, 0), build.as_of, build.build_id]
                     connection.execute(f"INSERT INTO audiences.{name} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
             connection.execute("COMMIT")
@@ -330,6 +329,13 @@ def fresh_state(home: Home) -> State:
     if not home.state.exists():
         shutil.copytree(_migrated(), home.state)
     return State.of(home)
+
+
+def _identifier(n: int, channel: str) -> tuple[str, str]:
+    """Kind and value of what a channel reaches person `n` by; without a channel it is the person."""
+    if channel == "none":
+        return "person", f"p{n}"
+    return ("email", f"p{n}@example.com") if channel == "email" else ("phone", f"+1415555{n:04d}")
 
 
 class MailerPlatform(Platform):

@@ -1,4 +1,4 @@
-"""A Zapier-like GET takes a buyer out of the webinar follow-up at Klaviyo: receiver, speed lane and stand-ins together."""
+"""A Zapier-like GET takes a buyer out of the webinar follow-up: receiver, speed lane and stand-ins together."""
 
 from __future__ import annotations
 
