@@ -100,9 +100,10 @@ weighed as (
         arg_max(
             consent_event_id, (coalesce(effective_lo, '-infinity'::timestamptz), consent_event_id)
         ) filter (where state = 'granted') as granted_id,
-        arg_max(consent_event_id, (effective_hi, consent_event_id)) filter (
-            where state not in ('granted', 'withdrawn')
-        ) as other_id,
+        -- A question that was asked says more than a default value, however new that is.
+        arg_max(
+            consent_event_id, (state <> 'unknown', effective_hi, consent_event_id)
+        ) filter (where state not in ('granted', 'withdrawn')) as other_id,
         arg_max(state, (effective_hi, consent_event_id)) filter (
             where state in ('pending', 'not_granted')
         ) as asked_state,
