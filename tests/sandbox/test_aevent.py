@@ -92,6 +92,18 @@ def test_an_order_to_misbehave_reaches_the_url(sandbox: Sandbox) -> None:
     assert (told.status_code, told.headers["Retry-After"]) == (429, "2")
 
 
+def test_a_registrant_may_be_told_to_be_refused(sandbox: Sandbox) -> None:
+    r = free(sandbox)
+    sandbox.misbehave("aevent", "partial", records=[r])
+    told = call(sandbox, f"page=webhook&wtl=WTL&value=Buyer&r={r}")
+    sandbox.behave()
+    assert (told.status_code, told.json()["code"], r in sandbox.members()["aevent"]["Buyer"]) == (
+        400,
+        "bad_identifier",
+        False,
+    )
+
+
 @pytest.mark.parametrize("by", ["email", "r"])
 def test_a_zapier_calls_the_url_it_was_given_with_one_identifier(sandbox: Sandbox, receiver: Receiver, by: str) -> None:
     r = free(sandbox)

@@ -79,12 +79,12 @@ class AEvent(StandIn):
             told = read(call.query_text, self.credentials["wtl"], TAGS)
         except WrongCallError as wrong:
             return _refusal(wrong.status, wrong.code, wrong.hint)
-        if self.faults.rejects(told.identifier):
-            return self.error(500, call)
         r = self._registered(told)
         if r not in self.registrants.rows:
             self._take_up()
             r = self._registered(told)
+        if self.faults.rejects(told.identifier, r):
+            return _refusal(400, "bad_identifier", "no such registrant")
         table, key = (self.registrants, r) if r in self.registrants.rows else (self.pending, _key(told))
         row = table.rows.get(str(key), {"tags": []})
         if told.tag not in row["tags"]:
