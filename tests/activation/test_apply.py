@@ -12,7 +12,7 @@ from orchestration.activation.members import UNSEEN
 from orchestration.activation.patience import Patience
 from orchestration.activation.planned import some
 from orchestration.activation.state import membership_keys, memberships, outcomes, plans, withdrawals
-from tests.activation.shop import MAILER, Mailer, Shop, failure, forbidden, throttled, unanswered
+from tests.activation.shop import MAILER, Mailer, Shop, failure, throttled, unanswered
 
 LIST = "list:Buyers"
 
@@ -281,14 +281,15 @@ def test_a_row_without_an_outcome_is_not_taken_for_accepted(shop: Shop) -> None:
     assert states(shop) == {"r1": "accepted", "r2": "failed"}
 
 
-def test_wrong_credentials_stop_the_destination_at_its_first_call(shop: Shop) -> None:
+@pytest.mark.parametrize("status", [401, 403, 429], ids=["wrong credentials", "no permission", "the day's calls spent"])
+def test_what_concerns_the_whole_account_stops_it_at_its_first_call(shop: Shop, status: int) -> None:
     shop.audience("vips")
     shop.build({"buyers": range(5), "vips": [1]})
     shop.plan()
-    shop.mailer.next = [forbidden()]
+    shop.mailer.next = [StopRun(failure(status), "Wait for a person.")]
     results = shop.apply()
     assert len(shop.mailer.log) == 1
-    assert all("Renew the credentials" in result.problem for result in results.values())
+    assert all("Wait for a person" in result.problem for result in results.values())
     assert all(result.status == "ready" for result in results.values())
     shop.apply()
     assert (shop.on(LIST), shop.on("list:Vips")) == (set(range(5)), {1})

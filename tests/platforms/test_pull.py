@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import pytest
 
 from dlt_sources import pull as pulling
 from dlt_sources.accounts import Account
-from dlt_sources.errors import AudiencesError, Failure, RetryLater
+from dlt_sources.errors import AudiencesError, Failure, RetryLater, StopRun
 from dlt_sources.pull import Pulled, land
 from tests.platforms.fakes import CUSTOMERS, MAIN, NOTES, OTHER, Fake, Page, customer, serving
 
@@ -168,6 +169,22 @@ def test_a_failing_object_or_account_does_not_stop_the_others(house: House) -> N
         ("other", "notes"): False,
     }
     assert house.rows("select account from raw_fake.customers") == [("other",)]
+
+
+@pytest.mark.parametrize(("status", "counts"), [(403, False), (401, True), (404, True)])
+def test_an_optional_object_that_the_plan_lacks_is_said_and_fails_nothing(
+    house: House, status: int, counts: bool
+) -> None:
+    def answer(account: Account, obj: Any, since: datetime | None) -> Iterator[Page]:
+        if obj.optional:
+            raise StopRun(Failure("fake", "main", "notes", status, "not in your plan"), "Mend it.")
+        yield [customer(1)]
+
+    platform = Fake(answer=answer, objects=(CUSTOMERS, replace(NOTES, optional=True)))
+    customers, notes = house.pull(platform)
+    assert (customers.error, customers.note) == (None, "")
+    assert (bool(notes.error), bool(notes.note), notes.contacted_at is None) == (counts, not counts, counts)
+    assert "not in your plan" in f"{notes.error}{notes.note}"
 
 
 def test_an_unforeseen_error_is_told_without_its_text(house: House, caplog: pytest.LogCaptureFixture) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from dlt.sources.helpers.rest_client.paginators import HeaderLinkPaginator, JSONLinkPaginator
+from dlt.sources.helpers.rest_client.paginators import BasePaginator, HeaderLinkPaginator, JSONLinkPaginator
 from requests.auth import HTTPBasicAuth
 
 from dlt_sources import http
 from dlt_sources.accounts import Account
-from dlt_sources.errors import RetryLater, SetAside
+from dlt_sources.errors import PlatformError, RetryLater, SetAside, StopRun
 from dlt_sources.http import Session, json_body
 from dlt_sources.paging import pages
 from tests.platforms.servers import Answering, answering
@@ -92,6 +92,49 @@ def test_pages_that_lead_in_a_circle_end(server: tuple[str, Answering]) -> None:
     with opened(url) as session, pytest.raises(SetAside, match="in a circle"):
         all_pages(session, JSONLinkPaginator(next_url_path="next"))
     assert len(told.calls) == 3
+
+
+def test_pages_asked_for_by_post_lead_in_a_circle_only_when_the_same_is_asked_again(
+    server: tuple[str, Answering],
+) -> None:
+    class Counting(BasePaginator):
+        def __init__(self, steps: list[int]) -> None:
+            super().__init__()
+            self.steps = steps
+
+        def update_state(self, response: Any, data: list[Any] | None = None) -> None:
+            self._has_next_page = bool(self.steps)
+
+        def update_request(self, request: Any) -> None:
+            request.json["above"] = self.steps.pop(0) if self.steps else None
+
+    def asked(session: Session, steps: list[int]) -> int:
+        found = pages(session, "/s", object="rows", selector="rows", json={"above": 0}, paginator=Counting(steps))
+        return len(list(found))
+
+    url, told = server
+    told.body = b'{"rows": [{"id": 1}]}'
+    with opened(url) as session:
+        assert asked(session, [1, 2]) == 3
+        with pytest.raises(SetAside, match="in a circle"):
+            asked(session, [1, 1])
+    assert set(told.calls) == {"POST /s"}
+
+
+def test_a_platform_may_know_better_what_its_refusal_means(server: tuple[str, Answering]) -> None:
+    def judge(response: Any, error: PlatformError) -> PlatformError:
+        spent = response.json().get("policy") == "DAILY"
+        return StopRun(error.failure, "Go on tomorrow.") if spent else error
+
+    url, told = server
+    session = Session(ACCOUNT, url, auth=None, retry=False, judge=judge)
+    told.status = 429
+    for body, expected in ((b'{"policy": "DAILY"}', StopRun), (b"{}", RetryLater)):
+        told.body = body
+        with pytest.raises(expected):
+            session.call("GET", "/rows", object="rows")
+        with pytest.raises(expected):
+            all_pages(session, HeaderLinkPaginator())
 
 
 def test_credentials_follow_no_link_to_another_host(server: tuple[str, Answering]) -> None:
