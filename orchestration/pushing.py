@@ -62,6 +62,8 @@ def show_plans(*, as_json: bool) -> None:
         for text in built.baselines:
             console.out.print(text)
         console.out.print(plans_table(planned))
+        for text in by_hand(planned):
+            console.out.print(text)
         held = [one for one in planned if one.status == "held"]
         for one in held:
             console.out.print(f"Held {one.plan_id[:12]}: {'; '.join(one.held_because)}")
@@ -100,6 +102,16 @@ def _whole_id(state: State, beginning: str) -> str:
     if len(found) != 1:
         raise ConfigurationError(f"{len(found)} plans begin with {beginning!r}: see `audiences plan`.")
     return found[0]
+
+
+def by_hand(planned: Sequence[PlanSummary]) -> list[str]:
+    """What a person has to do at destinations that offer no removal, a line per target."""
+    return [
+        f"By hand: {one.by_hand} people must leave {one.target or 'what they are in'} at {one.platform}:{one.account}, "
+        "which offers no call for it."
+        for one in planned
+        if one.by_hand
+    ]
 
 
 def plans_table(planned: Sequence[PlanSummary]) -> Any:

@@ -59,8 +59,8 @@ def plans(context: AssetExecutionContext, house: House) -> Iterator[MaterializeR
         raise
     for problem in built.problems:
         context.log.error("%s", problem)
-    for baseline in built.baselines:
-        context.log.warning("%s", baseline)
+    for text in (*built.baselines, *pushing.by_hand(built.plans)):
+        context.log.warning("%s", text)
     never = approvals.never_approved(house.state, registry.all_platforms(), registry.configured())
     rows = [
         (one.path, f"{one.platform}:{one.account}", one.audience, one.status, one.adds, one.updates, one.removes,

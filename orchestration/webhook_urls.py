@@ -14,6 +14,7 @@ from dlt_sources.errors import ConfigurationError
 from orchestration import console, home
 from orchestration.activation import webhook_tokens
 from orchestration.activation.state import State
+from orchestration.activation.twins import TAG, event_name
 from orchestration.home import Home
 from orchestration.landing.leaving import Leaving
 from orchestration.landing.settings import public_url
@@ -107,9 +108,10 @@ def require_leaving(audience: str, tags: Sequence[str]) -> None:
         raise ConfigurationError(f"There is no audience {audience!r}; known are {', '.join(sorted(twins))}.")
     file, twin = twins[audience]
     named = [str(name) for name in twin.get("leave_on") or ()]
-    missing = [f"tag:{tag}" for tag in tags if f"tag:{tag}".casefold() not in {name.casefold() for name in named}]
+    left_on = {event_name(name) for name in named}
+    missing = [f"{TAG}{tag}" for tag in tags if event_name(f"{TAG}{tag}") not in left_on]
     if missing:
-        line = ", ".join([*named, *(f'"{name}"' for name in missing)])
+        line = ", ".join(f'"{name}"' if ":" in name else name for name in [*named, *missing])
         raise ConfigurationError(
             f"{audience} is not left on {', '.join(missing)}, so such a call would do nothing. "
             f"Write in {file}, under audience: leave_on: [{line}]"
@@ -164,5 +166,5 @@ def _tag(text: str) -> str:
 
 def _left_on(current: Home, audience: str, tag: str) -> bool:
     """True when the catalogue published last takes people out of the audience on this tag."""
-    scopes = Leaving(current.published).current().scopes.get(f"tag:{tag}".casefold(), ())
+    scopes = Leaving(current.published).current().scopes.get(event_name(f"{TAG}{tag}"), ())
     return any(scope.audience == audience for scope in scopes)
