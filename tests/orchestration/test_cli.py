@@ -166,5 +166,6 @@ def test_home_may_be_named_on_the_command_line(tmp_path: Path) -> None:
 
 
 def _account(sandbox: Sandbox, name: str, **changes: str) -> str:
-    values = {**sandbox.config["klaviyo"], **sandbox.credentials["klaviyo"], **changes}
+    config = {key: value for key, value in sandbox.config["klaviyo"].items() if isinstance(value, str)}
+    values = {**config, **sandbox.credentials["klaviyo"], **changes}
     return "\n".join([f"[sources.klaviyo.{name}]", *(f"{key} = {json.dumps(v)}" for key, v in values.items()), ""])
