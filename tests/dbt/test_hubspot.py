@@ -11,6 +11,7 @@ import pytest
 
 from tests.dbt.conftest import Build
 from tests.dbt.raw import NOW, Raw, ago
+from tests.dbt.shop import LATER_OPT_OUT
 
 LATER = NOW + timedelta(hours=1)
 DECIDED = (
@@ -118,6 +119,8 @@ def people(raw: Raw) -> None:
     person(raw, 12, "born", date_of_birth="1990-05-01", age_verified="true", hs_country_region_code="CA")
     person(raw, 13, "odd-birth-date", date_of_birth="5/1/1990", mobilephone="+1 415 555 0913")
     person(raw, 14, "registrant", aevent_registrant_id="0012ab")
+    person(raw, 15, "one-type-here-all-there", status("UNSUBSCRIBED"))
+    raw.profile("KH15", "one-type-here-all-there@hub.example", email_consent=LATER_OPT_OUT)
     occurrence = {"objectId": "14", "objectType": "CONTACT", "occurredAt": ago(days=3).isoformat(), "properties": {}}
     for event_id, kind in (("o1", "pe33_webinar_registered"), ("o2", "e_visited_page")):
         raw.record("hubspot", "events", event_id, {"id": event_id, "eventType": kind, **occurrence}, ago(days=3))
@@ -230,6 +233,8 @@ def test_only_an_opt_out_from_all_mail_is_written_elsewhere(crm: Build) -> None:
         "flag-only@hub.example": ["hubspot:main"],
         "clicked@hub.example": ["hubspot:main"],
         "came-back@hub.example": ["hubspot:main"],
+        # One type of mail there is not all mail: HubSpot has yet to hear of the other.
+        "one-type-here-all-there@hub.example": ["klaviyo:main"],
     }
 
 
