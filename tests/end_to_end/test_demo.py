@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from tests.end_to_end.shop import PATIENCE, command, environment
@@ -140,3 +141,29 @@ def test_no_identifier_in_full_is_in_the_demo_s_answer_or_logs(folder: Path, fir
     values = [line.partition(" = ")[2].strip('"') for line in secrets.splitlines() if " = " in line]
     assert values
     assert not [value for value in values if value in text]
+
+
+def test_no_identifier_of_the_population_is_in_the_report_or_the_data_docs(folder: Path, second: Demo) -> None:
+    published = folder / "data" / "demo" / "data" / "published"
+    query = "SELECT DISTINCT target_key FROM intermediate.identity_keys"
+    with duckdb.connect(str(published / "warehouse.duckdb"), read_only=True) as connection:
+        known = [key for (key,) in connection.execute(query).fetchall()]
+    assert len(known) > 200
+    pages = {path: path.read_text().lower() for path in published.rglob("*.html")}
+    assert Path(second.told["report"]) in pages
+    assert len(pages) > 10
+    found = {path.name for path, text in pages.items() for key in known if key.lower() in text}
+    assert found == set()
+
+
+def test_the_report_of_the_demo_tells_of_the_departures_and_that_all_is_well(first: Demo, second: Demo) -> None:
+    assert (first.code, second.code) == (0, 0)
+    text = Path(second.told["report"]).read_text()
+    assert "All is well." in text
+    assert "received → removed" in text
+    assert "Since the build before, people joined audiences" in text
+
+
+def test_both_runs_of_the_demo_are_kept(folder: Path, second: Demo) -> None:
+    assert second.code == 0
+    assert len(list((folder / "data" / "demo" / "data" / "published" / "reports").iterdir())) == 2
