@@ -61,6 +61,15 @@ def payload_is_an_object() -> Expectation:
     )
 
 
+def payload_is_an_object_or_a_list() -> Expectation:
+    """A platform may deliver several acts in one body, as a list."""
+    return _of_versions(
+        "payload_is_an_object_or_a_list",
+        "Every body is a JSON object, or a list of them.",
+        f"coalesce({_TYPE}, '') not in ('OBJECT', 'ARRAY')",
+    )
+
+
 def payload_hash_present() -> Expectation:
     """Versions are told apart by this hash alone."""
     return _of_versions(

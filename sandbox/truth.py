@@ -27,7 +27,10 @@ _ENOUGH = {"USD": Decimal(500), "CAD": Decimal(700), "GBP": Decimal(400)}
 
 @dataclass(frozen=True, slots=True)
 class Audience:
-    """One audience: its channel, category, rule, and where its members go (platform -> list or tag)."""
+    """One audience: its channel, category, rule, and where its members go (platform -> list or tag).
+
+    Channel none tells a platform whom to leave alone: it needs no consent, and goes to registrants by their own ids.
+    """
 
     channel: str
     category: str
@@ -69,9 +72,13 @@ class Truth:
         rule = AUDIENCES[audience]
         found: dict[str, set[str]] = {platform: set() for platform in rule.destinations}
         for name, outcome in self.outcomes(audience).items():
+            person = self.facts.people[name]
             if outcome.reasons:
                 continue
-            for record in self.facts.people[name].records:
+            if rule.channel == "none":
+                found["aevent"] |= {person.registrant_id} if person.registrant_id else set()
+                continue
+            for record in person.records:
                 key = valid_email(record.email) if rule.channel == "email" else valid_phone(record.phone)
                 if record.platform in found and key in outcome.identifiers:
                     found[record.platform].add(record.record_id)
@@ -109,6 +116,9 @@ class Truth:
         return {"as_of": self.as_of.isoformat(), "audiences": audiences}
 
     def _judge(self, rule: Audience, person: Person) -> Outcome:
+        if rule.channel == "none":
+            erased = bool(person.erased_at and person.erased_at <= self.as_of)
+            return Outcome(["erased"] if erased else [], [], True, True, True)
         kind = "email" if rule.channel == "email" else "phone"
         identifiers = person.identifiers(kind)
         per_identifier = {key: self._against(rule.channel, person, key) for key in identifiers}
@@ -177,9 +187,17 @@ class Truth:
 
     def _left(self, person: Person) -> bool:
         since = min(_within(person.registrations, 14, self.as_of))
-        bought = [order.processed_at for order in person.orders]
-        tagged = [tag.at for tag in person.tags if tag.name.casefold() == _LEAVING_TAG]
-        return any(since <= at < self.as_of for at in (*bought, *tagged))
+        return _bought_since(person, person.orders, since, self.as_of)
+
+
+def _bought_since(person: Person, orders: list[Order], since: datetime, as_of: datetime) -> bool:
+    tagged = [tag.at for tag in person.tags if tag.name.casefold() == _LEAVING_TAG]
+    return any(since <= at < as_of for at in (*(order.processed_at for order in orders), *tagged))
+
+
+def _bought_after_registering(person: Person, as_of: datetime) -> bool:
+    registered = _within(person.registrations, 14, as_of)
+    return bool(registered) and _bought_since(person, _counted(person, None, as_of), min(registered), as_of)
 
 
 def _within(times: list[datetime], days: int, as_of: datetime) -> list[datetime]:
@@ -235,4 +253,5 @@ AUDIENCES: dict[str, Audience] = {
         "email", "none", lambda person, as_of: bool(_within(person.registrations, 14, as_of)),
         {"klaviyo": "Webinar follow-up", "hubspot": "Webinar follow-up"},
     ),
+    "webinar_buyers": Audience("none", "none", _bought_after_registering, {"aevent": "Buyer"}),
 }  # fmt: skip

@@ -43,6 +43,7 @@ def suites(platforms: Iterable[Platform]) -> Iterator[Suite]:
 
 def _of_object(platform: Platform, obj: Object) -> Iterator[Expectation]:
     yield from _of_every_row(COLUMNS)
+    yield vocabulary.payload_is_an_object()
     yield vocabulary.account_is_configured(platform.name)
     yield vocabulary.record_id_is_the_payloads(obj.key)
     yield vocabulary.updated_not_in_the_future()
@@ -53,12 +54,12 @@ def _of_object(platform: Platform, obj: Object) -> Iterator[Expectation]:
 def _of_webhooks() -> Iterator[Expectation]:
     """Accounts are left out: the receiver verifies every request by a configured account's own secret."""
     yield from _of_every_row(WEBHOOK_COLUMNS)
+    yield vocabulary.payload_is_an_object_or_a_list()
     yield vocabulary.landing_is_known()
 
 
 def _of_every_row(columns: Sequence[str]) -> Iterator[Expectation]:
     yield vocabulary.columns_present(columns)
-    yield vocabulary.payload_is_an_object()
     yield vocabulary.payload_hash_present()
     yield vocabulary.record_id_present()
     yield vocabulary.extracted_at_present()

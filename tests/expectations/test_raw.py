@@ -96,6 +96,15 @@ def test_a_webhook_of_an_unknown_topic_or_with_an_unreadable_body_passes(warehou
     assert failed(validate_raw(warehouse, [SHOP])) == set()
 
 
+@pytest.mark.parametrize(("body", "sound"), [('[{"objectId": 1}]', True), ('"stop"', False), ("null", False)])
+def test_the_body_of_a_webhook_may_be_a_list_of_acts(
+    warehouse: duckdb.DuckDBPyConnection, body: str, sound: bool
+) -> None:
+    land(warehouse, "webhooks", "d2", body, "'l2', 'customers/update', 'care', now()")
+    expected = set() if sound else {("shop.webhooks", "payload_is_an_object_or_a_list")}
+    assert failed(validate_raw(warehouse, [SHOP])) == expected
+
+
 def test_a_payload_kept_as_text_is_read_as_json(warehouse: duckdb.DuckDBPyConnection) -> None:
     warehouse.execute("alter table raw_shop.customers alter payload type varchar")
     assert failed(validate_raw(warehouse, [SHOP])) == set()
