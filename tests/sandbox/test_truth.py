@@ -270,3 +270,18 @@ def test_the_funnel_narrows_step_by_step() -> None:
     truth = Truth(Facts(0, NOW, {who.person: who for who in people}, []), NOW)
     expected = {"interested": 4, "identified": 3, "consented": 2, "of_age": 1, "accepted": 1}
     assert truth.funnel("vape_buyers_of_age") == expected
+
+
+@pytest.mark.parametrize(
+    ("bought", "inside"), [(days(1), True), (days(12), False), (days(10), True)], ids=["since", "before", "same second"]
+)
+def test_a_registrant_who_buys_is_told_to_the_webinar_host_whatever_they_granted(
+    bought: timedelta, inside: bool
+) -> None:
+    ada = person(registrations=[NOW - days(10)], orders=[order(NOW - bought)], registrant_id="007", statements=[])
+    assert members("webinar_buyers", ada) == {"aevent": {"007"} if inside else set()}
+
+
+def test_the_erased_are_told_to_nobody() -> None:
+    bought = {"registrations": [NOW - days(10)], "orders": [order(NOW - days(1))], "registrant_id": "007"}
+    assert members("webinar_buyers", person(erased_at=NOW - days(1), **bought)) == {"aevent": set()}
