@@ -230,6 +230,8 @@ class Destination:
 
     batch_size: ClassVar[Mapping[Operation, int]] = {}
     target_kinds: ClassVar[tuple[TargetKind, ...]] = ()
+    #: True where the body of an answer says nothing: any 2xx is done.
+    judges_by_status: ClassVar[bool] = False
     #: Channels whose withdrawal this platform can hold.
     channels: ClassVar[tuple[str, ...]] = ()
 

@@ -5,7 +5,7 @@ offers the same URL, so that any tool that can make a GET takes a person out of 
 """
 
 from dlt_sources.platform import Credential, Platform
-from dlt_sources.platforms.aevent.tables import LIMITS, PATH, TOPICS
+from dlt_sources.platforms.aevent.tables import PATH, TOPICS
 
 PLATFORM = Platform(
     name="aevent",
@@ -23,7 +23,6 @@ PLATFORM = Platform(
         ),
         Credential(name="base_url", description="another address of the URL", secret=False, required=False),
     ),
-    limits=LIMITS,
     topics=TOPICS,
     signed=False,
     path=PATH,

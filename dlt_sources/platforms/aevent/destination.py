@@ -14,7 +14,7 @@ from dlt_sources.http import unreachable
 from dlt_sources.outcomes import accepted, dead, failed, one_by_one
 from dlt_sources.platform import Destination, Operation, Outcome, Row, Target, TargetKind
 from dlt_sources.platforms.aevent import client
-from dlt_sources.platforms.aevent.tables import LIMITS
+from dlt_sources.platforms.aevent.tables import CALLS_A_SECOND
 
 
 class AEvent(Destination):
@@ -22,6 +22,7 @@ class AEvent(Destination):
 
     batch_size: ClassVar[Mapping[Operation, int]] = {"add": 1}
     target_kinds: ClassVar[tuple[TargetKind, ...]] = ("tag",)
+    judges_by_status: ClassVar[bool] = True
 
     def __init__(self, account: Account) -> None:
         super().__init__(account)
@@ -61,11 +62,10 @@ class AEvent(Destination):
 
     def _wait(self) -> None:
         """Keep our own limit: AEvent publishes none."""
-        (limit,) = LIMITS
         with self._turn:
             now = time.monotonic()
             pause = max(0.0, self._next - now)
-            self._next = now + pause + limit.seconds / limit.calls
+            self._next = now + pause + 1 / CALLS_A_SECOND
         time.sleep(pause)
 
 

@@ -1,12 +1,13 @@
 """AEvent's URL, our own limit on it, and the one kind of webhook, as data."""
 
-from dlt_sources.platform import Limit, Topic
+from dlt_sources.platform import Topic
 
 PATH = "/setpixel"
 #: The value of `page` that makes the pixel URL an inbound webhook.
 PAGE = "webhook"
 
-LIMITS = (Limit(bucket="add", calls=5, seconds=1, burst=1, source="none is published; this one is our own"),)
+#: Our own limit, since AEvent publishes none.
+CALLS_A_SECOND = 5
 
 TOPICS = (
     Topic(
