@@ -49,14 +49,18 @@ class Arrivals:
     def __init__(self, landing: Path) -> None:
         self.folder = landing / "arrivals"
         self._name = secrets.token_hex(4)
-        self._hours: dict[tuple[str, str, str, str], list[float]] = {}
+        #: Count, first and last by (hours since 1970, platform, account, topic).
+        self._hours: dict[tuple[int, str, str, str], list[float]] = {}
         self._changed = False
 
     def note(self, platform: str, account: str, topic: str, at: datetime) -> None:
         """Count one webhook."""
-        known = topic if registry.platform(platform).topic(topic) else UNKNOWN
         when = at.timestamp()
-        row = self._hours.setdefault((f"{at.astimezone(UTC):%Y-%m-%dT%H}", platform, account, known), [0, when, when])
+        hour = int(when // 3600)
+        row = self._hours.get((hour, platform, account, topic))
+        if row is None:
+            known = topic if registry.platform(platform).topic(topic) else UNKNOWN
+            row = self._hours.setdefault((hour, platform, account, known), [0, when, when])
         row[:] = [row[0] + 1, min(row[1], when), max(row[2], when)]
         self._changed = True
 
@@ -84,9 +88,10 @@ class Arrivals:
         days: dict[str, list[dict[str, object]]] = {}
         for (hour, platform, account, topic), (count, first, last) in self._hours.items():
             row = {"platform": platform, "account": account, "topic": topic, "count": int(count)}
-            days.setdefault(hour[:10], []).append({**row, "first": first, "last": last})
-        today = f"{datetime.now(UTC):%Y-%m-%d}"
-        self._hours = {key: row for key, row in self._hours.items() if key[0][:10] >= today}
+            day = f"{datetime.fromtimestamp(hour * 3600, UTC):%Y-%m-%d}"
+            days.setdefault(day, []).append({**row, "first": first, "last": last})
+        today = int(time.time() // 86_400) * 24
+        self._hours = {key: row for key, row in self._hours.items() if key[0] >= today}
         return {day: orjson.dumps(rows) for day, rows in days.items()}
 
     def _write(self, drafts: dict[str, bytes]) -> None:
