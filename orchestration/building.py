@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
 
@@ -18,7 +18,8 @@ from orchestration.activation.changes import Change, changes
 from orchestration.activation.destinations import Destinations
 from orchestration.activation.funnel import Funnel, accepted_people, funnels
 from orchestration.activation.plan import PlanSummary, plan
-from orchestration.activation.publish import publish
+from orchestration.activation.pruning import prune
+from orchestration.activation.publish import is_published, publish
 from orchestration.activation.state import State
 from orchestration.activation.twins import collect
 from orchestration.home import Home
@@ -64,10 +65,13 @@ class Built:
 _adapter = TypeAdapter(Built)
 
 
-def finish(home: Home, state: State) -> Built:
+def finish(home: Home, state: State, *, publishing: bool = True) -> Built:
     """Check, plan and publish the build whose decisions the warehouse holds.
 
-    Places that owe a baseline are read back first. Raises AudiencesError when the newest build made no decisions.
+    Places that owe a baseline are read back first. Without `publishing` it is only planned anew, and a build that has
+    not been published leaves no plan behind: whoever may leave its audiences at once is not known yet.
+
+    Raises AudiencesError when the newest build made no decisions.
     """
     owed = baseline.due(state)
     found = baseline.read_back(owed, Destinations.load(home.folder).open) if owed else []
@@ -96,7 +100,10 @@ def finish(home: Home, state: State) -> Built:
             failed_tests=dbt_results.failed_tests(home),
             failed_models=dbt_results.failed_models(home),
         )
-        plans = plan(home, state, connection, current, findings, platforms=platforms, accounts=accounts)
+        only_shown = not publishing and not is_published(state, build.build_id)
+        plans = plan(
+            home, state, connection, current, findings, platforms=platforms, accounts=accounts, dry_run=only_shown
+        )
         quarantine = connection.execute(
             "SELECT platform, object, field, reason, count(*) FROM marts.quarantine GROUP BY ALL ORDER BY ALL"
         ).fetchall()
@@ -111,9 +118,11 @@ def finish(home: Home, state: State) -> Built:
             checks=checks,
             baselines=[str(one) for one in taken],
             changes=_former_changes(home, build.build_id) if moved is None else moved,
-            absorbed=publish(home, state, connection, current).absorbed,
+            absorbed=publish(home, state, connection, current).absorbed if publishing else 0,
         )
-    catalogue.replace_file(home.published / _FIGURES, _adapter.dump_json(built))
+    if publishing:
+        catalogue.replace_file(home.published / _FIGURES, _adapter.dump_json(built))
+        prune(home, state, datetime.now(UTC))
     return built
 
 

@@ -52,7 +52,7 @@ def show_plans(*, as_json: bool) -> None:
     home = Home.current()
     state = State.of(home)
     try:
-        built = finish(home, state)
+        built = finish(home, state, publishing=False)
     finally:
         state.close()
     planned = built.plans

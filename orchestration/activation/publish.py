@@ -64,6 +64,13 @@ def publish(home: Home, state: State, connection: duckdb.DuckDBPyConnection, cat
     return Published(build_id=catalogue.build_id, bytes=size, absorbed=absorbed)
 
 
+def is_published(state: State, build_id: int) -> bool:
+    """True when this build's decisions have been published."""
+    with ledger.reading(state.ledger) as store:
+        mine = select(builds.c.decided_at).where(builds.c.build_id == build_id)
+        return store.execute(mine).scalar() is not None
+
+
 def _copy(home: Home) -> int:
     """Copy the warehouse's file and swap it in; readers keep the file they have open."""
     home.published.mkdir(parents=True, exist_ok=True)

@@ -121,3 +121,12 @@ def test_nothing_is_absorbed_before_the_build_counts_as_decided(shop: Shop, monk
     monkeypatch.setattr(publishing.ledger, "absorb", lambda *_: seen.append(decided(shop)) or 0)
     shop.publish()
     assert seen == [[1]]
+
+
+def test_a_build_counts_as_published_once_it_is(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.audience()
+    build_id = shop.build({"buyers": [1]})
+    assert not publishing.is_published(shop.state, build_id)
+    shop.publish()
+    assert publishing.is_published(shop.state, build_id)
