@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 
+from dlt_sources.errors import ConfigurationError
 from orchestration import console
 from orchestration.home import Home
 
@@ -24,7 +25,10 @@ def receive(*, host: str, port: int, metrics_port: int = 0, as_json: bool = Fals
     if metrics_port:
         from prometheus_client import start_http_server
 
-        start_http_server(metrics_port, addr="127.0.0.1", registry=receiver.state.metrics.registry)
+        try:
+            start_http_server(metrics_port, addr="127.0.0.1", registry=receiver.state.metrics.registry)
+        except OSError as error:
+            raise ConfigurationError(f"--metrics-port {metrics_port}: {error.strerror}.") from None
     if as_json:
         console.print_json({"address": f"http://{host}:{port}", "path": "/webhooks/{platform}/{account}"})
     console.err.print(f"Receiving on http://{host}:{port}/webhooks/<platform>/<account>; Ctrl-C stops.")
