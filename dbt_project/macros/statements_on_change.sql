@@ -6,9 +6,10 @@
     the snapshots of a record) and first_seen_at. A record's first snapshot is a statement too.
     A changed identifier carries withdrawals along but no grant: grants stay where they were given.
     A value that the vocabulary does not know is read as withdrawn. With `by_topic` a snapshot is of
-    one topic, in a column of that name, and each topic of a record changes by itself.
+    one topic, in a column of that name, and each topic of a record changes by itself. With
+    `by_address` the platform keeps its states by address, so that each address changes by itself.
 #}
-{% macro statements_on_change(platform, snapshots, by_topic=false) %}
+{% macro statements_on_change(platform, snapshots, by_topic=false, by_address=false) %}
     select
         '{{ platform }}:' || account || ':' || snapshot_id || ':' || channel as consent_event_id,
         account,
@@ -56,7 +57,11 @@
             from {{ snapshots }}
             where value is not null
             window record as (
-                partition by account, coalesce(record_id, identifier), channel{{ ', topic' if by_topic }}
+                partition by
+                    account,
+                    {{ 'coalesce(identifier, record_id)' if by_address else
+                        'coalesce(record_id, identifier)' }},
+                    channel{{ ', topic' if by_topic }}
                 order by shown_at, first_seen_at, snapshot_id
             )
         ) as changes

@@ -14,6 +14,7 @@ from tests.dbt.raw import NOW, Raw, ago
 from tests.dbt.shop import LATER_OPT_OUT
 
 LATER = NOW + timedelta(hours=1)
+LATER_GRANT = {"consent": "SUBSCRIBED", "double_optin": True, "consent_timestamp": "2026-05-01T00:00:00+00:00"}
 DECIDED = (
     "select reason_codes from marts.decisions where identifier = '{0}@hub.example' and known_at >= '{1}'"
     " and question_id like 'email|marketing|marketing|%|none|%'"
@@ -120,6 +121,9 @@ def people(raw: Raw) -> None:
     person(raw, 13, "odd-birth-date", date_of_birth="5/1/1990", mobilephone="+1 415 555 0913")
     person(raw, 14, "registrant", aevent_registrant_id="0012ab")
     person(raw, 15, "one-type-here-all-there", status("UNSUBSCRIBED"))
+    further = {"subscriberIdString": "further@hub.example"}
+    person(raw, 16, "first", status("SUBSCRIBED"), status("UNSUBSCRIBED", **further))
+    raw.profile("KH16", "further@hub.example", email_consent=LATER_GRANT)
     raw.profile("KH15", "one-type-here-all-there@hub.example", email_consent=LATER_OPT_OUT)
     occurrence = {"objectId": "14", "objectType": "CONTACT", "occurredAt": ago(days=3).isoformat(), "properties": {}}
     for event_id, kind in (("o1", "pe33_webinar_registered"), ("o2", "e_visited_page")):
@@ -194,6 +198,8 @@ def reasons(crm: Build, name: str) -> list[str]:
     ("name", "expected"),
     [
         ("granted", ["ok"]),
+        ("first", ["ok"]),
+        ("further", ["withdrawn"]),
         ("unsubscribed", ["withdrawn"]),
         ("silent", ["no_grant"]),
         ("nothing-but-legitimate-interest", ["no_grant"]),

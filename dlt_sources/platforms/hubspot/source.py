@@ -38,7 +38,7 @@ def pages(account: Account, obj: Object, since: datetime | None) -> Iterator[Pag
         if obj.name == "events":
             yield from _events(session, since)
         elif obj.name == "subscription_statuses":
-            for page in _live(session, obj, since, ("email", "lastmodifieddate")):
+            for page in _live(session, obj, since, ("email", "hs_additional_emails", "lastmodifieddate")):
                 for start in range(0, len(page), client.BATCH_SIZE):
                     yield from _statuses(session, page[start : start + client.BATCH_SIZE])
         else:
@@ -108,22 +108,32 @@ def _events(session: Session, since: datetime | None) -> Iterator[Page]:
 
 
 def _statuses(session: Session, contacts: Page) -> Iterator[Page]:
-    """One page of rows: what an address is subscribed to, and what it has opted out of altogether."""
-    addresses = {_address(contact): contact for contact in contacts if _address(contact)}
-    if not addresses:
-        return
-    statuses = _read(session, "/batch/read", list(addresses))
-    wide = _read(session, "/batch/unsubscribe-all/read", list(addresses))
-    yield [
+    """One page of rows: what a contact's addresses are subscribed to, and what they have opted out of altogether."""
+    addresses = {str(contact.get("id")): _addresses(contact) for contact in contacts}
+    asked = list(dict.fromkeys(address for several in addresses.values() for address in several))
+    statuses: dict[str, dict[str, Any]] = {}
+    wide: dict[str, dict[str, Any]] = {}
+    for start in range(0, len(asked), client.BATCH_SIZE):
+        statuses |= _read(session, "/batch/read", asked[start : start + client.BATCH_SIZE])
+        wide |= _read(session, "/batch/unsubscribe-all/read", asked[start : start + client.BATCH_SIZE])
+    rows = [
         {
-            "subscriberIdString": address,
-            "statuses": [],
-            **statuses.get(address.lower(), {}),
-            "wideStatuses": wide.get(address.lower(), {}).get("wideStatuses") or [],
+            "subscriberIdString": several[0],
+            **statuses.get(several[0].lower(), {}),
+            "statuses": _joined(statuses, "statuses", several),
+            "wideStatuses": _joined(wide, "wideStatuses", several),
             "contact": {"id": contact.get("id"), "lastmodifieddate": contact["properties"].get("lastmodifieddate")},
         }
-        for address, contact in addresses.items()
+        for contact in contacts
+        if (several := addresses[str(contact.get("id"))])
     ]
+    if rows:
+        yield rows
+
+
+def _joined(answers: Mapping[str, Mapping[str, Any]], name: str, addresses: Sequence[str]) -> list[Any]:
+    """What was said about each of the addresses; every entry names its own."""
+    return [entry for address in addresses for entry in answers.get(address.lower(), {}).get(name) or ()]
 
 
 def _read(session: Session, tail: str, addresses: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -147,8 +157,11 @@ def _read(session: Session, tail: str, addresses: Sequence[str]) -> dict[str, di
     return {str(row.get("subscriberIdString") or "").lower(): row for row in answer["results"]}
 
 
-def _address(contact: Mapping[str, Any]) -> str:
-    return str((contact.get("properties") or {}).get("email") or "").strip()
+def _addresses(contact: Mapping[str, Any]) -> list[str]:
+    """The contact's e-mail first, then its further ones."""
+    properties = contact.get("properties") or {}
+    several = [str(properties.get(name) or "") for name in ("email", "hs_additional_emails")]
+    return list(dict.fromkeys(filter(None, (part.strip() for part in ";".join(several).split(";")))))
 
 
 def _newer(time: Any, since: datetime) -> bool:

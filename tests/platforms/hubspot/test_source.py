@@ -190,6 +190,14 @@ def test_a_row_joins_both_answers_and_an_address_without_one_says_nothing() -> N
     assert (two["subscriberIdString"], two["statuses"], two["wideStatuses"]) == ("p2@example.com", [], [])
 
 
+def test_further_addresses_of_a_contact_are_asked_about_too() -> None:
+    with replying(Portal([contact(2, hs_additional_emails="p1@example.com; p3@example.com")])) as (url, calls):
+        [row] = rows_of(at(url), "subscription_statuses", None)
+    assert calls[-1].body["inputs"] == ["p2@example.com", "p1@example.com", "p3@example.com"]
+    assert row["subscriberIdString"] == "p2@example.com"
+    assert [entry["subscriberIdString"] for entry in (*row["statuses"], *row["wideStatuses"])] == ["p1@example.com"] * 2
+
+
 def test_addresses_that_were_not_answered_for_are_not_read_as_silent() -> None:
     portal = Portal([contact(1)])
     errors = {"results": [], "numErrors": 1, "errors": [{"category": "INTERNAL_ERROR", "context": {}}]}

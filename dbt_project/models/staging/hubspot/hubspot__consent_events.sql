@@ -32,12 +32,13 @@ by_type as (
         account,
         record_id,
         'status:' || record_id || ':' || payload_hash || ':'
-        || (entry ->> '$.subscriptionId') as snapshot_id,
+        || (entry ->> '$.subscriptionId') || ':'
+        || md5(coalesce(entry ->> '$.subscriberIdString', '')) as snapshot_id,
         'email' as channel,
         lower(trim(coalesce(
             entry ->> '$.subscriptionName', 'type:' || (entry ->> '$.subscriptionId')
         ))) as topic,
-        {{ email_key('email') }} as identifier,
+        {{ email_key("coalesce(entry ->> '$.subscriberIdString', email)") }} as identifier,
         entry ->> '$.status' as value,
         entry ->> '$.legalBasis' as detail,
         try_cast(entry ->> '$.timestamp' as timestamptz) as stated_lo,
@@ -53,9 +54,10 @@ wide as (
         account,
         record_id,
         'wide:' || record_id || ':' || payload_hash || ':'
-        || coalesce(entry ->> '$.businessUnitId', '') as snapshot_id,
+        || coalesce(entry ->> '$.businessUnitId', '') || ':'
+        || md5(coalesce(entry ->> '$.subscriberIdString', '')) as snapshot_id,
         'email' as channel,
-        {{ email_key('email') }} as identifier,
+        {{ email_key("coalesce(entry ->> '$.subscriberIdString', email)") }} as identifier,
         'all mail=' || (entry ->> '$.status') as value,
         entry ->> '$.wideStatusType' as detail,
         try_cast(entry ->> '$.timestamp' as timestamptz) as stated_lo,
@@ -101,11 +103,11 @@ flags as (
 ),
 
 of_types as (
-    {{ statements_on_change('hubspot', 'by_type', by_topic=true) }}
+    {{ statements_on_change('hubspot', 'by_type', by_topic=true, by_address=true) }}
 ),
 
 of_everything as (
-    {{ statements_on_change('hubspot', 'wide') }}
+    {{ statements_on_change('hubspot', 'wide', by_address=true) }}
 ),
 
 of_contacts as (
