@@ -43,6 +43,11 @@ class Home:
         return self.published / "data_docs"
 
     @property
+    def published_warehouse(self) -> Path:
+        """The read-only copy that analysts, `why` and `status` read."""
+        return self.published / "warehouse.duckdb"
+
+    @property
     def landing(self) -> Path:
         """Webhook requests as received."""
         return self.data / "landing"

@@ -15,8 +15,7 @@ from sqlalchemy import select, update
 from dlt_sources.accounts import Account
 from dlt_sources.errors import ConfigurationError
 from dlt_sources.platform import Platform
-from orchestration.activation import booking
-from orchestration.activation.ledger import reading
+from orchestration.activation.ledger import insert_new, reading
 from orchestration.activation.plan_records import CHANGES
 from orchestration.activation.state import State, approvals, plans
 
@@ -73,7 +72,7 @@ def approve(state: State, account: str, actor: str, reason: str) -> Approved:
     mine = (plans.c.platform == platform, plans.c.account == name, plans.c.path == CHANGES, plans.c.status == "held")
     ready = held = 0
     with state.write_deliveries() as connection:
-        booking.add_new(connection, approvals, [{**values, "approved_at": datetime.now(UTC)}])
+        insert_new(connection, approvals, [{**values, "approved_at": datetime.now(UTC)}])
         for plan in connection.execute(select(plans.c.plan_id, plans.c.held_because).where(*mine)).all():
             others = [line for line in plan.held_because.splitlines() if not line.startswith(_FIRST_PUSH)]
             status = "held" if others else "ready"

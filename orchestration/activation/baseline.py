@@ -10,19 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
-import pyarrow as pa
 from sqlalchemy import and_, func, select, update
 
 from dlt_sources.errors import AudiencesError, NotOffered
 from dlt_sources.platform import Destination
 from orchestration.activation import booking, plan_records
 from orchestration.activation.catalogue import Catalogue, target
-from orchestration.activation.ledger import reading
-from orchestration.activation.members import UNSEEN, install_key
+from orchestration.activation.ledger import insert_new, reading
 from orchestration.activation.state import State, baselines, membership_keys, memberships
+
+if TYPE_CHECKING:
+    import duckdb
 
 #: Reason of a membership that a baseline brought in or took out.
 BASELINE = "baseline"
@@ -118,6 +118,8 @@ def take(connection: duckdb.DuckDBPyConnection, state: State, found: Sequence[Re
 
     What happened at a place after the reading began is left as it is on record.
     """
+    from orchestration.activation.members import install_key
+
     install_key(connection, state.key)
     return [_take(connection, state, one, build_id) for one in found]
 
@@ -156,6 +158,8 @@ def _take(connection: duckdb.DuckDBPyConnection, state: State, found: ReadBack, 
 
 def _people(connection: duckdb.DuckDBPyConnection, found: ReadBack) -> list[tuple[str, str, str, list[str]]]:
     """Membership id, record, person and keyed hashes of every record read back that a pull has brought."""
+    import pyarrow as pa
+
     connection.register("read_back", pa.table({"record_id": pa.array(found.records, pa.string())}))
     try:
         return connection.execute(
@@ -203,11 +207,13 @@ def _adopt(state: State, found: ReadBack, people: Sequence[tuple[str, str, str, 
             connection, memberships, ["membership_id"], changed, values, memberships.c.changed_at < found.began
         )
         keys = [{"key_hash": key, "membership_id": one[0]} for one in people for key in one[3]]
-        booking.add_new(connection, membership_keys, keys)
+        insert_new(connection, membership_keys, keys)
 
 
 def _forget(state: State, found: ReadBack) -> int:
     """Members on record that the place does not hold; who is known by an identifier only cannot be told apart."""
+    from orchestration.activation.members import UNSEEN
+
     here = and_(*(memberships.c[name] == value for name, value in zip(_PLACE, found.due.place, strict=True)))
     known = and_(here, memberships.c.status != "removed", ~memberships.c.record_id.startswith(UNSEEN))
     query = select(memberships.c.membership_id, memberships.c.record_id).where(known)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, and_, bindparam, case, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from orchestration.activation.planned import PlannedRow
+from orchestration.activation.ledger import insert_new
 from orchestration.activation.state import membership_keys, memberships
+
+if TYPE_CHECKING:  # it loads what reads plan files
+    from orchestration.activation.planned import PlannedRow
 
 #: Reason of a member that was sent before, with no known end.
 UNSURE = "unsure"
@@ -29,7 +32,7 @@ def expect(connection: Connection, rows: Sequence[PlannedRow], values: list[dict
         changed["reason"] = case((memberships.c.status == "pending", UNSURE), else_=insert.excluded.reason)
     connection.execute(insert.on_conflict_do_update(index_elements=["membership_id"], set_=changed), values)
     keys = [{"key_hash": key, "membership_id": row.row_id} for row in rows for key in row.suppression_keys]
-    add_new(connection, membership_keys, keys)
+    insert_new(connection, membership_keys, keys)
 
 
 def accept(connection: Connection, values: list[dict[str, Any]]) -> None:
@@ -93,12 +96,6 @@ def upsert(
     insert = _insert_into(connection, table)
     fresh = {name: insert.excluded[name] for name in changed}
     connection.execute(insert.on_conflict_do_update(index_elements=list(keys), set_=fresh, where=condition), values)
-
-
-def add_new(connection: Connection, table: Any, values: list[dict[str, Any]]) -> None:
-    """Insert the rows whose key is not there yet."""
-    if values:
-        connection.execute(_insert_into(connection, table).on_conflict_do_nothing(), values)
 
 
 def _insert_into(connection: Connection, table: Any) -> Any:

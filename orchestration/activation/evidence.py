@@ -79,7 +79,7 @@ def reasons_of(connection: duckdb.DuckDBPyConnection, codes: Sequence[str]) -> l
 
 def meanings(home: Home, codes: Sequence[str]) -> dict[str, str]:
     """Code → what it means, out of the published copy; empty before the first build."""
-    path = home.published / "warehouse.duckdb"
+    path = home.published_warehouse
     if not codes or not path.exists():
         return {}
     with duckdb.connect(str(path), read_only=True) as connection:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import duckdb
 from sqlalchemy import select, update
@@ -13,9 +14,11 @@ from dlt_sources.accounts import Account
 from dlt_sources.errors import AudiencesError
 from dlt_sources.platform import Platform
 from orchestration.activation.catalogue import Audience
-from orchestration.activation.desired import Desired
 from orchestration.activation.state import State, plans
 from orchestration.warehouse import Build, has_table
+
+if TYPE_CHECKING:
+    from orchestration.activation.desired import Desired
 
 #: Share of the accepted members that one plan may remove, and from how many members on the share is asked about.
 REMOVED_SHARE, FROM_MEMBERS = 0.3, 20

@@ -41,8 +41,7 @@ _FILES, _ROWS = 200, 500
 _STUCK_SECONDS = 5.0
 #: The worker looks around this often, also when nothing wakes it.
 _IDLE_SECONDS = 0.5
-#: A file in the state folder that the speed lane's worker touches while it works, at most once a second.
-BEAT = "speed_lane.alive"
+#: How often the speed lane's worker shows that it is alive.
 _BEAT_SECONDS = 1.0
 
 
@@ -230,7 +229,7 @@ class Worker:
         """Show that somebody works this lane."""
         now = time.monotonic()
         if self.lane == "speed" and now - self._beaten >= _BEAT_SECONDS:
-            (self.state.folder / BEAT).touch()
+            self.state.beat.touch()
             self._beaten = now
 
     def _watch(self, ended: threading.Event) -> None:

@@ -6,6 +6,7 @@ running build and without any platform.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,14 +18,11 @@ from sqlalchemy import func, select
 from dlt_sources.accounts import Account
 from dlt_sources.platform import Platform
 from orchestration.activation import approvals, baseline
-from orchestration.activation.guards import sources
+from orchestration.activation.guards import Source, sources
 from orchestration.activation.ledger import reading
-from orchestration.activation.publish import WAREHOUSE
-from orchestration.activation.speed_lane import BEAT
 from orchestration.activation.state import State, builds, ledger, outbox, outcomes, plans
 from orchestration.home import Home
 from orchestration.landing.files import Landing
-from orchestration.warehouse import has_table
 
 #: The worker's sensor pauses a few seconds between its evaluations.
 _ALIVE_SECONDS = 15.0
@@ -168,7 +166,7 @@ def _build(state: State, now: datetime) -> LastBuild | None:
 
 def _alive(state: State) -> bool:
     try:
-        return time.time() - (state.folder / BEAT).stat().st_mtime < _ALIVE_SECONDS
+        return time.time() - state.beat.stat().st_mtime < _ALIVE_SECONDS
     except FileNotFoundError:
         return False
 
@@ -177,17 +175,15 @@ def _published(
     home: Home, platforms: Sequence[Platform], accounts: Sequence[Account], now: datetime
 ) -> tuple[list[SourceAge], int]:
     """Ages of the sources and values in quarantine; nothing before the first build."""
-    path = home.published / WAREHOUSE
+    path = home.published_warehouse
     if not path.exists():
         return [], 0
-    with duckdb.connect(str(path), read_only=True) as connection:
+    known: list[Source] = []
+    count: tuple[int, ...] | None = None
+    with duckdb.connect(str(path), read_only=True) as connection, contextlib.suppress(duckdb.CatalogException):
         connection.execute("SET TimeZone = 'UTC'")
-        known = sources(connection, platforms, accounts) if has_table(connection, "raw_audiences", "contacts") else []
-        count = (
-            connection.execute("SELECT count(*) FROM marts.quarantine").fetchone()
-            if has_table(connection, "marts", "quarantine")
-            else None
-        )
+        known = sources(connection, platforms, accounts)
+        count = connection.execute("SELECT count(*) FROM marts.quarantine").fetchone()
     ages = [
         SourceAge(
             source=f"{one.account} {one.object}",

@@ -54,6 +54,8 @@ class State:
         self.folder = folder
         self.ledger_url = ledger_url or f"sqlite:///{folder / 'ledger.db'}"
         self.deliveries_url = deliveries_url or f"sqlite:///{folder / 'deliveries.db'}"
+        #: Touched by the speed lane's worker while it works.
+        self.beat = folder / "speed_lane.alive"
         self.key = load_key(folder)
         self._migrate()
         self._check_key(established=established)

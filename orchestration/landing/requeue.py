@@ -43,7 +43,7 @@ def requeue(landing: Landing, stage: Literal["ready", "settled"], known: Contain
 
 def absorbed_landings(home: Home) -> frozenset[str]:
     """The requests that the published decisions know; none when nothing is published."""
-    path = home.published / "warehouse.duckdb"
+    path = home.published_warehouse
     if not path.exists():
         return frozenset()
     import duckdb

@@ -12,7 +12,6 @@ from sqlalchemy import insert, update
 
 from orchestration import warehouse
 from orchestration.activation.outbox import Outbox
-from orchestration.activation.speed_lane import BEAT
 from orchestration.activation.standing import Standing, standing
 from orchestration.activation.state import builds, ledger, outbox
 from orchestration.landing.files import Landing
@@ -33,7 +32,7 @@ def shop(tmp_path: Path) -> Shop:
     shop.plan()
     shop.apply()
     shop.publish()
-    (shop.home.state / BEAT).touch()
+    shop.state.beat.touch()
     return shop
 
 
@@ -74,7 +73,7 @@ def test_before_the_first_build_it_says_so(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_stopped_is_told(shop: Shop) -> None:
-    (shop.home.state / BEAT).unlink()
+    shop.state.beat.unlink()
     assert any("No worker of the speed lane" in text for text in look(shop).needs)
 
 

@@ -22,7 +22,7 @@ def upgrade(store: str, engine: Engine, folder: Path) -> None:
     if found == newest:
         return
     if found is not None and found > newest:
-        raise ConfigurationError(f"The {store} has revision {found}, this version knows {newest}: install the newer one.")
+        raise ConfigurationError(f"The {store} has revision {found}, this version knows {newest}: install a newer one.")
     from alembic import command
     from alembic.config import Config
 
