@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -65,6 +66,11 @@ def test_every_raw_table_of_every_platform_exists_and_keeps_its_rows(home: Home)
         warehouse.ensure_raw(connection, platforms, [])
         assert connection.execute("SELECT count(*) FROM raw_shopify.orders").fetchone() == (1,)
         assert connection.execute("SELECT count(*) FROM raw_audiences.accounts").fetchone() == (0,)
+        carrying = replace(MAILER, external_ids={"aevent:main": "registrant"})
+        connection.execute("ALTER TABLE raw_audiences.accounts DROP COLUMN external_ids")  # as an older version made it
+        warehouse.ensure_raw(connection, platforms, [carrying])
+        carried = "SELECT account, external_ids ->> '$.\"aevent:main\"' FROM raw_audiences.accounts"
+        assert connection.execute(carried).fetchall() == [("main", "registrant")]
         for platform in platforms:
             for table in (*(obj.name for obj in platform.objects), "webhooks"):
                 assert warehouse.has_table(connection, f"raw_{platform.name}", table)

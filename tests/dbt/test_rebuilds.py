@@ -19,7 +19,11 @@ RESULTS = (
     "audiences.recent_buyers",
     "exclusions.vape_buyers_of_age",
 )
-SEGMENTS = ("recent_buyers", "lapsed_customers", "high_spenders", "vape_buyers_of_age", "webinar_follow_up")
+LEAVE_ON = 'leave_on: [order_placed, "tag:Buyer"]'
+SEGMENTS = (
+    *("recent_buyers", "lapsed_customers", "high_spenders", "vape_buyers_of_age", "webinar_follow_up"),
+    "webinar_buyers",
+)
 
 
 def fingerprints(build: Build) -> dict[str, object]:
@@ -88,9 +92,7 @@ def test_what_breaks_fails_alone_and_keeps_its_last_good_audience(copy: Build) -
 
 
 def test_a_broken_model_leaves_the_last_good_audiences_as_they_were(copy: Build) -> None:
-    edit(
-        copy.project / "models" / "marts" / "decisions.sql", "select * from {{ ref('person_keys') }}", "select nothing"
-    )
+    edit(copy.project / "models" / "marts" / "decisions.sql", "from {{ ref('rule_version') }}", "from nothing")
     with copy.raw() as raw:
         raw.build(2)
     failed = copy.run()
@@ -110,12 +112,12 @@ def test_a_broken_twin_is_told_what_to_write(copy: Build) -> None:
         "product_category: vape\n",
         "product_category: vape\n          holdout: half\n",
     )
-    edit(segments / "webinar_follow_up.yml", "leave_on: [order_placed]", "leave_on: order_placed")
+    edit(segments / "webinar_follow_up.yml", LEAVE_ON, "leave_on: order_placed")
     result = copy.dbt("run", "--select", "segments")
     said = {one.node.name: one.message for one in result.result.results if one.status == "error"}
     advice = {
-        "recent_buyers": 'channel is missing. Write "channel: email" or "channel: sms".',
-        "lapsed_customers": 'purpose is "spam". Write one of: marketing, transactional.',
+        "recent_buyers": 'channel is missing. Write "channel: email" or "channel: sms" or "channel: none".',
+        "lapsed_customers": 'purpose is "spam". Write one of: marketing, transactional, suppression.',
         "high_spenders": "destinations[1] needs platform, account and one of list, tag or property.",
         "vape_buyers_of_age": 'holdout is "half". Write a share from 0 to 1.',
         "webinar_follow_up": 'leave_on is not a list. Write "leave_on: [order_placed]".',
@@ -137,8 +139,8 @@ def test_holdout_and_enter_on_draw_and_add_the_same_people_each_time(copy: Build
     twin = copy.project / "models" / "segments" / "webinar_follow_up.yml"
     edit(
         twin,
-        "leave_on: [order_placed]",
-        "leave_on: [order_placed]\n          enter_on: [customer_created]\n          holdout: 0.5",
+        LEAVE_ON,
+        f"{LEAVE_ON}\n          enter_on: [customer_created]\n          holdout: 0.5",
     )
     with copy.raw() as raw:
         raw.webhook("shopify", "customers/create", {"id": 21, "updated_at": ago(hours=4).isoformat()})
@@ -146,7 +148,8 @@ def test_holdout_and_enter_on_draw_and_add_the_same_people_each_time(copy: Build
     assert copy.run() == set()
     kept = copy.values("select identifier from audiences.webinar_follow_up")
     held = copy.values("select identifier from exclusions.webinar_follow_up where lead_reason = 'holdout'")
-    assert kept | held == {"guest@example.com", "earlier@example.com", "lapsed@example.com"}
+    still = {"guest@example.com", "earlier@example.com", "tagged-earlier@example.com"}
+    assert kept | held == still | {"lapsed@example.com"}
     assert kept
     assert held
     assert not kept & held
@@ -164,3 +167,15 @@ def edit(path: Path, old: str, new: str) -> None:
 def builds(build: Build, name: str) -> set[int]:
     """Ids of the builds that wrote an audience and its exclusions."""
     return build.values(f"select build_id from audiences.{name} union select build_id from exclusions.{name}")
+
+
+def test_a_column_that_a_newer_version_added_is_filled_for_what_was_staged_before(copy: Build) -> None:
+    before = fingerprints(copy)
+    staged = "select bit_xor(hash(t::varchar)) from (select record_id, payload_hash, metafields from {}) as t"
+    customers = copy.rows(staged.format("staging.stg_shopify__customers"))
+    with copy.raw() as raw:
+        raw.connection.execute("alter table staging.stg_shopify__customers drop column metafields")
+        raw.connection.execute("alter table staging.stg_aevent__webhooks drop column registrant_id")
+    assert copy.run() == set()
+    assert copy.rows(staged.format("staging.stg_shopify__customers")) == customers
+    assert fingerprints(copy) == before

@@ -166,3 +166,30 @@ def test_an_account_is_known_by_platform_and_name() -> None:
     account = Account("shop", "main", "acme", "US", ("US",), {"token": "t"})
     assert account.key == "shop:main"
     assert asdict(account)["platform"] == "shop"
+
+
+def test_external_ids_name_the_custom_field_of_each_other_account(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        config='[sources.mailer.main]\napi_key = "k"\n[sources.mailer.main.external_ids]\n'
+        '"aevent:main" = "aevent_registrant_id"\n"aevent:second" = "facts.second"\n',
+    )
+    [account] = accounts.load([MAILER], tmp_path)
+    assert account.external_ids == {"aevent:main": "aevent_registrant_id", "aevent:second": "facts.second"}
+    assert "external_ids" not in account.settings
+
+
+def test_external_ids_may_stand_in_the_environment_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCES__MAILER__MAIN__API_KEY", "k")
+    monkeypatch.setenv("SOURCES__MAILER__MAIN__EXTERNAL_IDS", '{"aevent:main": "r"}')
+    [account] = accounts.load([MAILER], tmp_path)
+    assert account.external_ids == {"aevent:main": "r"}
+
+
+@pytest.mark.parametrize(
+    "written", ['"aevent_registrant_id"', '{"aevent" = "r"}', '{"aevent:main" = 5}', '{"aevent:main" = ""}', "[1]"]
+)
+def test_external_ids_of_another_shape_are_told_what_to_write(tmp_path: Path, written: str) -> None:
+    write(tmp_path, config=f'[sources.mailer.main]\napi_key = "k"\nexternal_ids = {written}\n')
+    with pytest.raises(ConfigurationError, match=r"\[sources\.mailer\.main\.external_ids\]"):
+        accounts.load([MAILER], tmp_path)

@@ -10,7 +10,7 @@
         materialized='incremental',
         incremental_strategy='delete+insert',
         unique_key=['account', 'record_id'],
-        on_schema_change='fail',
+        on_schema_change='append_new_columns',
         meta={'platform': platform, 'object': 'webhooks'},
     ) }}
     select distinct on (account, record_id)
@@ -47,7 +47,7 @@
         from {{ source(platform, 'webhooks') }}
         {%- endif %}
     ) as raw
-    {%- if is_incremental() %}
+    {%- if is_staged(fields) %}
     where not exists (
         from {{ this }} as staged
         where

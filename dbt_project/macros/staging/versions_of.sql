@@ -11,9 +11,10 @@
         materialized='incremental',
         incremental_strategy='delete+insert',
         unique_key=['account', 'record_id', 'payload_hash'],
-        on_schema_change='fail',
+        on_schema_change='append_new_columns',
         meta={'platform': platform, 'object': object},
     ) }}
+    {%- set only_new = is_staged(fields) %}
     select distinct on (account, record_id, payload_hash)
         account,
         record_id,
@@ -28,7 +29,7 @@
             extracted_at,
             try_cast(payload as json) as payload
         from {{ source(platform, object) }}
-        {%- if is_incremental() %}
+        {%- if only_new %}
         -- By row number, so that only the payloads of new versions are read.
         where rowid in (
             select raw.rowid
@@ -48,12 +49,24 @@
             from {{ source(platform, 'webhooks') }}
             where topic in ('{{ webhook_topics | join("', '") }}')
         ) as raw
-        {%- if is_incremental() %}
+        {%- if only_new %}
         where {{ not_staged() }}
         {%- endif %}
         {%- endif %}
     ) as versions
     order by extracted_at
+{% endmacro %}
+
+{#
+    True when what is staged already has every field, so that only new rows are read. A field that a
+    newer version of the model added is filled by one more pass over everything.
+#}
+{% macro is_staged(fields) %}
+    {%- if not is_incremental() -%}
+        {{ return(false) }}
+    {%- endif -%}
+    {%- set staged = adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
+    {{ return(fields | map(attribute=0) | reject('in', staged) | list | length == 0) }}
 {% endmacro %}
 
 {# True for a row of `raw` that is no staged version yet, or an earlier sight of one. #}

@@ -71,6 +71,14 @@ def test_metafields_of_a_page_cost_one_call(account: Account, calls: Calls) -> N
     assert {"email_marketing_consent", "sms_marketing_consent", "tags", "default_address"} <= customers[0].keys()
 
 
+def test_the_metafield_of_an_external_id_is_pulled_beside_the_others(account: Account, calls: Calls) -> None:
+    carrying = replace(account, external_ids={"aevent:main": "facts.aevent_registrant_id"})
+    list(source.pages(carrying, OBJECTS["customers"], None))
+    query = calls(method="POST")[0]["body"]["query"]
+    assert 'namespace: "facts", key: "aevent_registrant_id"' in query
+    assert 'namespace: "facts", key: "birth_date"' in query
+
+
 def test_more_metafields_stay_below_the_price_of_one_query(account: Account, calls: Calls) -> None:
     named = ", ".join(f"custom.m{number}" for number in range(20))
     wanted = replace(account, settings={**account.settings, "metafields": named})
