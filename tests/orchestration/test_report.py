@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import DagsterInstance, asset, materialize
+from dagster import DagsterInstance, asset, build_init_resource_context, materialize
 from filelock import FileLock
 from sqlalchemy import insert
 
@@ -485,7 +485,9 @@ def test_a_killed_run_is_reported_when_the_next_one_begins(home: Shop) -> None:
 
 def test_a_report_that_cannot_be_written_does_not_fail_its_run(home: Shop) -> None:
     (home.home.published / "report.html").mkdir(parents=True)
-    assert ran(works)
+    with House().yield_for_execution(build_init_resource_context()) as house:
+        assert house.home == home.home
+    assert runs.newest(home.home).ended_at  # type: ignore[union-attr]
 
 
 def test_only_the_newest_reports_are_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
