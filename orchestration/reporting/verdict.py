@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -15,6 +15,8 @@ from orchestration.reporting.deliveries import DeadLetter, Delivery
 from orchestration.reporting.runs import Run
 from orchestration.stations import Station
 
+#: Names in a sentence before the rest is counted.
+_NAMED = 4
 Level = Literal["good", "attention", "failed"]
 
 
@@ -180,7 +182,7 @@ def _held(deliveries: Sequence[Delivery]) -> list[Todo]:
             groups.setdefault((command(one.account, one.plan_id, reason), reason), []).append(one)
     return [
         Todo(
-            what=f"Held: {', '.join(f'{one.audience} at {one.account} {one.target}' for one in some)}: {reason}",
+            what=f"Held at {some[0].account}: {_some(f'{one.audience} ({one.target})' for one in some)}: {reason}",
             meanwhile=f"{sum(one.adds for one in some):,} additions, {sum(one.updates for one in some):,} updates and "
             f"{sum(one.removes for one in some):,} removals of interest wait. Whoever opted out leaves all the same.",
             do="Look at the counts below; if they are right, approve.",
@@ -188,6 +190,13 @@ def _held(deliveries: Sequence[Delivery]) -> list[Todo]:
         )
         for (release, reason), some in groups.items()
     ]
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first names, and how many more there are."""
+    listed = list(names)
+    rest = f" and {len(listed) - _NAMED:,} more" if len(listed) > _NAMED else ""
+    return ", ".join(listed[:_NAMED]) + rest
 
 
 def _by_hand(deliveries: Sequence[Delivery]) -> list[Todo]:

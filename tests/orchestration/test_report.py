@@ -205,7 +205,7 @@ def test_a_held_plan_is_told_with_its_reason_and_the_command_that_approves_it(sh
     [held] = [plan for plan in built.plans if plan.status == "held"]
     text = told(shop)
     assert "Something waits." in text
-    assert "Held: buyers at mailer:main list:Buyers: check_failed: buyers everybody_is_eligible" in text
+    assert "Held at mailer:main: buyers (list:Buyers): check_failed: buyers everybody_is_eligible" in text
     assert f"audiences apply {held.plan_id[:12]} --approve" in text
 
 
@@ -214,7 +214,7 @@ def test_plans_that_one_approval_releases_are_told_together(shop: Shop) -> None:
     [changed] = [plan for plan in finished(shop).plans if plan.audience]
     held = [
         replace(changed, plan_id=name, target=f"list:{name}", status="held", held_because=(reason,), adds=5)
-        for name in ("one", "two")
+        for name in ("one", "two", "three", "four", "five", "six")
     ]
     finished(shop, plans=held)
     report = facts.collect(shop.home, run_of(shop))
@@ -222,8 +222,8 @@ def test_plans_that_one_approval_releases_are_told_together(shop: Shop) -> None:
     [todo] = report.verdict.todo
     assert todo.command.startswith("audiences approve mailer:main")
     assert "list:one" in todo.what
-    assert "list:two" in todo.what
-    assert todo.meanwhile.startswith("10 additions")
+    assert " and 2 more: first_push" in todo.what
+    assert todo.meanwhile.startswith("30 additions")
 
 
 def test_who_must_be_taken_out_by_hand_is_counted(shop: Shop) -> None:
