@@ -54,6 +54,8 @@ def _print(found: Standing) -> None:
     for account, count in found.dead_rows.items():
         out.print(f"Dead letters at {account}: {count}")
     out.print(f"Unresolved opt-outs: {found.unresolved}; values in quarantine: {found.quarantined}")
+    for text in found.silent_feeds:
+        out.print(f"Silent feed: {text}")
     if found.never_approved:
         out.print(f"Never approved for additions: {', '.join(found.never_approved)}")
     if found.needs:

@@ -22,6 +22,7 @@ from orchestration.activation.guards import Source, sources
 from orchestration.activation.ledger import reading
 from orchestration.activation.state import State, builds, ledger, outbox, outcomes, plans
 from orchestration.home import Home
+from orchestration.landing import silence
 from orchestration.landing.files import Landing
 
 #: The worker's sensor pauses a few seconds between its evaluations.
@@ -105,6 +106,7 @@ class Standing:
     quarantined: int
     never_approved: Sequence[str]
     baselines_due: Sequence[str]
+    silent_feeds: Sequence[str]
     needs: Sequence[str]
 
 
@@ -122,11 +124,17 @@ def standing(home: Home, state: State, platforms: Sequence[Platform], accounts: 
     held, dead = _held(state), _dead_rows(state)
     never = approvals.never_approved(state, platforms, accounts)
     due = [f"{one.target} at {one.platform}:{one.account}" for one in baseline.due(state)]
+    silent = [
+        f"{one.platform}:{one.account} is {one.verdict(now)}"
+        for one in silence.feeds(home.landing, accounts, now)
+        if one.silent
+    ]
     needs = [
         *_of_lane(queues, alive=alive),
         *_of_calls(owed),
         *_of_unresolved(unresolved, unresolved_since, now),
         *_of_build(build),
+        *(f"The webhook feed of {text}" for text in silent),
         *(f"The source {one.source} is stale: nobody is added until it answers." for one in ages if one.stale),
         *(f"{count} rows were given up at {account}: see the report of the last run." for account, count in dead),
         *(f"A plan for {one.target} at {one.account} is held: {one.approve}" for one in held),
@@ -145,6 +153,7 @@ def standing(home: Home, state: State, platforms: Sequence[Platform], accounts: 
         quarantined=quarantined,
         never_approved=never,
         baselines_due=due,
+        silent_feeds=silent,
         needs=needs,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -178,3 +179,11 @@ def test_the_command_tells_both_people_and_machines_and_its_exit_code_says_wheth
     text = audiences(tmp_path, "status").stdout
     assert "Needs a person:" in text
     assert "audiences run" in text
+
+
+def test_a_feed_that_fell_silent_is_told(shop: Shop) -> None:
+    quiet = replace(MAILER, settings={"silent_after_hours": "1"})
+    found = standing(shop.home, shop.state, [PLATFORM], [quiet])
+    [silent] = found.silent_feeds
+    assert silent.startswith("mailer:main is silent: ")
+    assert any("The webhook feed of mailer:main" in text for text in found.needs)
