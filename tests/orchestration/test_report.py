@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,7 +18,7 @@ from sqlalchemy import insert
 
 from dlt_sources.errors import AudiencesError
 from expectations.validation import CheckResult
-from orchestration import building, stations
+from orchestration import building, explaining, stations
 from orchestration.activation.approvals import why_held
 from orchestration.activation.changes import Change, changes
 from orchestration.activation.funnel import funnels
@@ -488,6 +489,16 @@ def test_a_report_that_cannot_be_written_does_not_fail_its_run(home: Shop) -> No
     with House().yield_for_execution(build_init_resource_context()) as house:
         assert house.home == home.home
     assert runs.newest(home.home).ended_at  # type: ignore[union-attr]
+
+
+def test_the_command_writes_the_newest_run_s_report_again(home: Shop, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ran(works)
+    report = runs.report_path(home.home)
+    report.unlink()
+    assert explaining.write_report(as_json=True) == 0
+    assert json.loads(capsys.readouterr().out) == {"report": str(report)}
+    assert "All is well." not in report.read_text()
+    assert "works" in read(report.read_text()).text
 
 
 def test_only_the_newest_reports_are_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
