@@ -81,7 +81,7 @@ def test_exposures_name_every_destination_of_every_twin(copy: Build) -> None:
         for exposure in written["exposures"]
     }
     assert shown == wanted
-    assert len(wanted) == 10
+    assert len(wanted) == 11
     result = copy.dbt("parse", "--warn-error")
     assert result.success, result.exception
     assert len(result.result.exposures) == len(wanted)

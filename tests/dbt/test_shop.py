@@ -224,6 +224,7 @@ def test_questions_are_asked_once_each(shop: Build) -> None:
         "email|marketing|marketing|any|none|default",
         "email|marketing|marketing|any|vape|default",
         "sms|marketing|marketing|any|none|default",
+        "none|suppression|webinar|any|none|default",
     }
 
 
