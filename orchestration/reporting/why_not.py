@@ -135,6 +135,7 @@ def _examples(connection: duckdb.DuckDBPyConnection, audience: Audience) -> dict
             }} AS asked
             FROM intermediate.age_state AS ages JOIN marts.persons AS persons USING (person_id)
             WHERE ages.product_category = $category AND ages.channel = $channel
+                AND ages.person_id IN (SELECT found.person_id FROM chosen)
         )
         SELECT chosen.lead_reason, chosen.found, decisions.next_change_at, turns.left_by, asked.asked
         FROM chosen
