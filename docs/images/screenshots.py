@@ -1,4 +1,4 @@
-"""Screenshots of the real thing for the documentation: `make screenshots`.
+"""Screenshots of the real thing for the documentation, and the demo's output for the README: `make screenshots`.
 
 Runs the demo in a folder of its own, starts Dagster's web server on what it left, and lets headless Chromium look.
 Needs `chromium` and `pdftoppm` (Debian: chromium, poppler-utils).
@@ -51,10 +51,14 @@ def main() -> None:
 
 
 def run_demo() -> Path:
-    """Run the demo from nothing; returns its home."""
+    """Run the demo from nothing, and put what it prints into the README; returns its home."""
     shutil.rmtree(SHOP, ignore_errors=True)
     SHOP.mkdir()
-    call([sys.executable, "-m", "orchestration.cli", "demo", "--fresh"], cwd=SHOP)
+    printed = call([sys.executable, "-m", "orchestration.cli", "demo", "--fresh"], cwd=SHOP)
+    lines = [line.rstrip() for line in printed.replace(f"{SHOP}/", "").splitlines()]
+    readme = ROOT / "README.md"
+    before, fence, rest = readme.read_text().partition("```text\n")
+    readme.write_text(f"{before}{fence}{chr(10).join(lines)}\n```{rest.partition('```')[2]}")
     return SHOP / "data" / "demo"
 
 
@@ -112,10 +116,15 @@ def tool(name: str) -> str:
     return shutil.which(name) or sys.exit(f"{name} is missing: install chromium and poppler-utils.")
 
 
-def call(command: Sequence[str], cwd: Path = ROOT) -> None:
-    """Run a program quietly, to its end."""
+def call(command: Sequence[str], cwd: Path = ROOT) -> str:
+    """Run a program to its end; returns what it printed, and shows its complaints only when it fails."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run(command, cwd=cwd, env=environment, check=True, timeout=600, stderr=subprocess.DEVNULL)
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, check=False, timeout=600, capture_output=True, text=True, errors="replace"
+    )
+    if done.returncode:
+        sys.exit(f"{Path(command[0]).name} ended with {done.returncode}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+    return done.stdout
 
 
 if __name__ == "__main__":
