@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, select
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, delete, insert, select
 
 from dlt_sources.errors import ConfigurationError
-from orchestration.activation import approvals
+from orchestration.activation import approvals, migrations
 from orchestration.activation.guards import Findings
+from orchestration.activation.state import State, memberships
 from orchestration.activation.state import approvals as table
 from tests.activation.shop import MAILER, PLATFORM, Shop
 
@@ -95,3 +99,29 @@ def test_an_approval_without_name_or_reason_is_refused(shop: Shop, actor: str, r
     with pytest.raises(ConfigurationError, match="--actor and --reason"):
         approvals.approve(shop.state, KEY, actor, reason)
     assert approvals.approved(shop.state) == frozenset()
+
+
+def test_an_account_that_had_members_before_approvals_existed_counts_as_approved(tmp_path: Path) -> None:
+    """An upgrade changes nothing for those who push already, and is not mistaken for a loss."""
+    folder = tmp_path / "state"
+    State(folder).close()
+    for path in folder.glob("deliveries.db*"):
+        path.unlink()
+    old = create_engine(f"sqlite:///{folder / 'deliveries.db'}")
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent / "deliveries"))
+    with old.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        for account, status in (("main", "accepted"), ("former", "removed")):
+            texts = ("audience", "target", "record_id", "person_id", "brand", "channel", "topic", "payload_hash")
+            values = {"membership_id": account, "platform": "mailer", "account": account, "status": status}
+            more = {"reason": "", "build_id": 1, "changed_at": datetime.now(UTC)}
+            connection.execute(insert(memberships).values(**dict.fromkeys(texts, "x"), **values, **more))
+    old.dispose()
+    with create_engine(f"sqlite:///{folder / 'ledger.db'}").begin() as connection:
+        connection.exec_driver_sql("UPDATE installation SET deliveries_id = ''")
+    upgraded = State(folder, established=True)
+    assert approvals.approved(upgraded) == {KEY}
+    assert upgraded.lost == ()
+    upgraded.close()
