@@ -123,6 +123,8 @@ def people(raw: Raw) -> None:
     person(raw, 15, "one-type-here-all-there", status("UNSUBSCRIBED"))
     further = {"subscriberIdString": "further@hub.example"}
     person(raw, 16, "first", status("SUBSCRIBED"), status("UNSUBSCRIBED", **further))
+    # The contact changed since, and what its addresses are subscribed to did not.
+    statuses(raw, 16, "first", status("SUBSCRIBED"), status("UNSUBSCRIBED", **further), changed=ago(days=1))
     raw.profile("KH16", "further@hub.example", email_consent=LATER_GRANT)
     raw.profile("KH15", "one-type-here-all-there@hub.example", email_consent=LATER_OPT_OUT)
     occurrence = {"objectId": "14", "objectType": "CONTACT", "occurredAt": ago(days=3).isoformat(), "properties": {}}
@@ -258,6 +260,13 @@ def test_a_flip_is_a_new_statement_and_a_change_of_name_is_none(crm: Build) -> N
         " order by recorded_at, topic"
     )
     assert said == [("withdrawn", "*"), ("withdrawn", "*"), ("withdrawn", "marketing"), ("granted", "marketing")]
+
+
+def test_each_address_of_a_contact_speaks_for_itself_and_once(crm: Build) -> None:
+    said = crm.rows(
+        "select identifier, state from intermediate.consent_events where platform = 'hubspot' and record_id = '16'"
+    )
+    assert sorted(said) == [("first@hub.example", "granted"), ("further@hub.example", "withdrawn")]
 
 
 def test_legal_bases_and_times_stay_with_the_statement(crm: Build) -> None:
