@@ -16,6 +16,7 @@ from orchestration import alerts
 from orchestration.feeds import silent_feeds
 from orchestration.home import Home
 from orchestration.landing.files import Landing
+from orchestration.reporting.runs import report_path
 from orchestration.schedules import near_real_time
 
 _WAITING = [DagsterRunStatus.QUEUED, DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
@@ -43,9 +44,10 @@ def segmentation_lane(context: SensorEvaluationContext) -> RunRequest | SkipReas
     description="Tells people of a failed run: a line in data/alerts.jsonl, and a POST to AUDIENCES_ALERT_URL if set.",
 )
 def tell_failures(context: RunFailureSensorContext) -> None:
-    """Say which run failed; the run's own page says why, and neither carries personal data."""
+    """Say which run failed and where its report is; neither carries personal data."""
     run = context.dagster_run
-    text = f"Run {run.run_id[:8]} of {run.job_name} failed; nothing was added that it had not yet pushed."
+    report = report_path(Home.current())
+    text = f"Run {run.run_id[:8]} of {run.job_name} failed; nothing was added that it had not yet pushed: see {report}."
     alerts.tell(Home.current(), text, job=run.job_name, run=run.run_id)
 
 
