@@ -1,0 +1,61 @@
+"""What Dagster shows beside a run's figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from orchestration import told
+from orchestration.activation.changes import Change
+from orchestration.home import Home
+from orchestration.reporting import runs
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path)
+    home.published.mkdir(parents=True)
+    return home
+
+
+def text(value: Any) -> str:
+    return str(value.md_str)
+
+
+def test_coverage_is_a_table_per_mart_of_the_published_copy(home: Home) -> None:
+    with duckdb.connect(str(home.published / "warehouse.duckdb")) as connection:
+        connection.execute(
+            "CREATE SCHEMA marts; CREATE TABLE marts.consent_coverage AS SELECT 'shop' AS platform, 'main' AS account, "
+            "'email' AS channel, 9 AS identifiers, 4 AS stated_here, 3 AS granted, 2 AS withdrawn, 1 AS asked_only, "
+            "3 AS nothing_known"
+        )
+    found = told.coverage_of(home)
+    assert text(found["consent coverage"]).splitlines()[-1] == "| shop | main | email | 9 | 4 | 3 | 2 | 1 | 3 |"
+    assert len(text(found["age coverage"]).splitlines()) == 2
+
+
+def test_want_of_a_published_copy_breaks_no_op(home: Home) -> None:
+    assert told.coverage_of(home) == {}
+
+
+def test_pages_are_named_where_this_run_s_report_will_be_kept(home: Home) -> None:
+    run = runs.begin(home, "0123456789", "daily")
+    found = told.pages(home)
+    assert found["report"].value == str(runs.kept_path(home, run))
+    assert found["data docs"].value == str(home.data_docs / "index.html")
+
+
+def test_changes_are_summed_up_per_audience() -> None:
+    change = Change(audience="buyers", before=5, now=4, added={"interest": 1, "left": 1}, removed={"withdrawn": 3})
+    assert text(told.changes([change])).splitlines()[-1] == "| buyers | 5 | 2 | 3 | 4 |"
+    assert len(text(told.changes(None)).splitlines()) == 2
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"run_id": "x"}', '{"started_at": "soon", "ended_at": ""}'])
+def test_a_damaged_record_of_the_run_is_no_record(home: Home, content: str) -> None:
+    (home.published / "run.json").write_text(content)
+    assert runs.newest(home) is None
+    assert runs.current_path(home) == runs.report_path(home)
