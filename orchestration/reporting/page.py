@@ -17,12 +17,12 @@ from orchestration.reporting import charts, runs
 from orchestration.reporting.facts import Report, collect
 from orchestration.reporting.runs import Run
 
-#: Reports kept, one per run.
+#: Reports kept of each job, so that frequent small runs do not drive out those of the daily one.
 KEPT = 30
 
 
 def write(home: Home, run: Run | None, *, under_way: bool = False) -> Path:
-    """Write the report of a run from what there is now; keeps the last `KEPT`. `under_way`: it has not ended yet."""
+    """Write the report of a run from what there is now; keeps the last `KEPT` of its job. `under_way`: it has not ended yet."""
     content = render(home, collect(home, run, under_way=under_way)).encode()
     path = runs.report_path(home)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -30,7 +30,7 @@ def write(home: Home, run: Run | None, *, under_way: bool = False) -> Path:
         kept = runs.kept_path(home, run)
         kept.parent.mkdir(exist_ok=True)
         replace_file(kept, content)
-        for old in sorted(kept.parent.glob("*.html"))[:-KEPT]:
+        for old in sorted(kept.parent.glob(f"*-{run.job}-*.html"))[:-KEPT]:
             old.unlink()
     replace_file(path, content)
     return path

@@ -53,7 +53,7 @@ def report_path(home: Home) -> Path:
 
 def kept_path(home: Home, run: Run) -> Path:
     """Where the report of one run is kept."""
-    return home.published / "reports" / f"{run.started_at:%Y%m%dT%H%M%SZ}-{run.run_id[:8]}.html"
+    return home.published / "reports" / f"{run.started_at:%Y%m%dT%H%M%SZ}-{run.job}-{run.run_id[:8]}.html"
 
 
 def current_path(home: Home) -> Path:

@@ -501,13 +501,15 @@ def test_the_command_writes_the_newest_run_s_report_again(home: Shop, capsys: py
     assert "works" in read(report.read_text()).text
 
 
-def test_only_the_newest_reports_are_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_reports_of_each_job_are_kept(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(page, "KEPT", 3)
     run = run_of(shop)
     for number in range(5):
         page.write(shop.home, replace(run, started_at=run.started_at + timedelta(seconds=number)))
+    page.write(shop.home, replace(run, job="near_real_time", started_at=run.started_at - timedelta(days=9)))
     kept = sorted(path.name[:16] for path in (shop.home.published / "reports").iterdir())
-    assert kept == [f"{run.started_at + timedelta(seconds=number):%Y%m%dT%H%M%SZ}" for number in (2, 3, 4)]
+    times = [run.started_at - timedelta(days=9), *(run.started_at + timedelta(seconds=number) for number in (2, 3, 4))]
+    assert kept == [f"{time:%Y%m%dT%H%M%SZ}" for time in times]
 
 
 def test_a_run_is_under_way_while_somebody_has_the_build_s_turn(shop: Shop) -> None:
