@@ -22,7 +22,10 @@ KEPT = 30
 
 
 def write(home: Home, run: Run | None, *, under_way: bool = False) -> Path:
-    """Write the report of a run from what there is now; keeps the last `KEPT` of its job. `under_way`: it has not ended yet."""
+    """Write the report of a run from what there is now, and keep the last `KEPT` of its job.
+
+    `under_way` says that the run has not ended yet, rather than that it was cut off.
+    """
     content = render(home, collect(home, run, under_way=under_way)).encode()
     path = runs.report_path(home)
     path.parent.mkdir(parents=True, exist_ok=True)
