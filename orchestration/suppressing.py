@@ -165,7 +165,8 @@ def _print_lifted(home: Home, lifted: Lifted, order: Order, unread: Sequence[int
         out.print(f"  still out: {code}, {count:,}: {known.get(code, '')}")
     for kind, count in lifted.waiting.items():
         out.print(f"  still blocked until a build knows it: {kind}, {count:,}")
-    out.print("  A withdrawal that the block wrote to a platform stays there: only the person can take it back.")
+    out.print("  Withdrawals that the block wrote stay at the platforms, which hold their own messages back until the")
+    out.print("  person consents there anew; mend them there by hand if the block was a mistake.")
     _print_unread(unread)
 
 

@@ -27,6 +27,8 @@ from orchestration.activation.keys import keyed_hash, suppression_keys
 from orchestration.activation.ledger import resolve, stored_row
 from orchestration.activation.outbox import BACKOFF, SLOW, Outbox
 from orchestration.activation.owing import Owing
+from orchestration.landing import by_hand
+from orchestration.landing.files import Landing
 
 _log = logging.getLogger(__name__)
 
@@ -41,8 +43,9 @@ _PICKED, _LOOK_UPS = 1000, 50
 class Sender:
     """Delivers due calls concurrently; `woken` is set whenever there may be more to do."""
 
-    def __init__(self, owing: Owing, woken: threading.Event | None = None) -> None:
+    def __init__(self, owing: Owing, woken: threading.Event | None = None, landing: Landing | None = None) -> None:
         self.owing = owing
+        self.landing = landing
         self.outbox = Outbox(owing.state)
         self.woken = woken or threading.Event()
         # Daemons: a destination that hangs must not keep the process from ending.
@@ -209,6 +212,19 @@ class Sender:
             else:
                 self.outbox.faulty([row], f"{outcome.code} {outcome.detail}".strip())
         self.outbox.done(done)
+        self._tell([row for row in done if row.operation == "suppress" and row.reason == "manual_block"])
+
+    def _tell(self, rows: Sequence[SqlRow[Any]]) -> None:
+        """Let the next build know what was written because of blocks by hand: its echo is nobody's own opt-out."""
+        if self.landing is None or not rows:
+            return
+        kinds = [Identifier(cast("IdentifierKind", row.identifier_kind), row.identifier) for row in rows]
+        first = rows[0]  # all rows of a call go to one account and channel
+        request = by_hand.written(first.platform, first.account, first.channel, kinds, datetime.now(UTC))
+        try:
+            self.landing.write("care", [request.line()])
+        except OSError as error:
+            _log.error("What was written to %s is not noted (%s): a lift will not undo it.", first.platform, error)
 
     def _pause(self, queue: tuple[str, str], seconds: float) -> None:
         self._paused[queue] = datetime.now(UTC) + timedelta(seconds=seconds)

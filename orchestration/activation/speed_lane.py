@@ -110,7 +110,7 @@ class Worker:
 
     def deliver_once(self, seconds: float = 30.0) -> None:
         """Have the calls made that are due now, by us or by the worker whose turn it is; waits at most so long."""
-        sender = Sender(self.owing, self.woken)
+        sender = Sender(self.owing, self.woken, self.landing)
         end = time.monotonic() + seconds
         try:
             while time.monotonic() < end:
@@ -127,7 +127,7 @@ class Worker:
     def run(self, stop: threading.Event, seconds: float | None = None) -> Settled:
         """Settle and deliver until `stop` is set or the time is up; whoever is next finishes what is left."""
         end = time.monotonic() + seconds if seconds else float("inf")
-        total, sender = Settled(), Sender(self.owing, self.woken)
+        total, sender = Settled(), Sender(self.owing, self.woken, self.landing)
         ended = threading.Event()
         watcher = threading.Thread(target=self._watch, args=(ended,), name="watch-landing", daemon=True)
         watcher.start()

@@ -2,7 +2,8 @@
 
 A block is landed in the speed lane and settled like any webhook, so that the gate sees it as soon as it is durable and
 the removals follow; the build loads it and `decisions` keep it. A lift is landed in the segmentation lane and forbids
-nothing: a build alone can end a block. No receiver takes requests of this platform.
+nothing: a build alone can end a block. What a block has written to a platform is landed in the care lane, so that the
+platform's copy of it is not taken for the person's own opt-out. No receiver takes requests of this platform.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from dlt_sources.errors import WebhookRejected
 from dlt_sources.platform import Answer, Delivery, Effect, Event, Identifier, Lane, Platform, Topic, WebhookRequest
 from orchestration.landing.files import Landed, new_id
 
-Act = Literal["suppress", "lift"]
+Act = Literal["suppress", "lift", "written"]
 #: Acts in one request, and so ledger rows in about one transaction.
 ACTS = 500
-_LANES: dict[str, Lane] = {"suppress": "speed", "lift": "segmentation"}
-_EVENTS = {"suppress": "blocked_by_hand", "lift": "block_lifted"}
+_LANES: dict[str, Lane] = {"suppress": "speed", "lift": "segmentation", "written": "care"}
+_EVENTS = {"suppress": "blocked_by_hand", "lift": "block_lifted", "written": "block_written"}
 PLATFORM = Platform(
     name="audiences",
     title="By hand",
@@ -55,28 +56,30 @@ class Order:
 
 def landed(order: Order, identifiers: Sequence[Identifier]) -> Landed:
     """The order as one landed request about at most ACTS identifiers."""
-    request_id = uuid4().hex
-    items = [
-        {
-            "id": f"{request_id}:{place}",
-            "act": order.act,
-            "identifier_type": identifier.kind,
-            "identifier": identifier.value,
-            "channel": order.channel,
-            "topic": order.topic,
-            "actor": order.actor,
-            "reason": order.reason,
-            "at": order.at.isoformat(),
-        }
-        for place, identifier in enumerate(identifiers)
-    ]
+    about = {"channel": order.channel, "topic": order.topic, "actor": order.actor, "reason": order.reason}
+    return _request(order.act, order.at, [{**_named(one), **about} for one in identifiers])
+
+
+def written(platform: str, account: str, channel: str, identifiers: Sequence[Identifier], at: datetime) -> Landed:
+    """Withdrawals that a platform has accepted from us because of blocks by hand, as one landed request."""
+    about = {"platform": platform, "account": account, "channel": channel}
+    return _request("written", at, [{**_named(one), **about} for one in identifiers])
+
+
+def _named(identifier: Identifier) -> dict[str, str]:
+    return {"identifier_type": identifier.kind, "identifier": identifier.value}
+
+
+def _request(act: Act, at: datetime, about: Sequence[dict[str, str]]) -> Landed:
+    request_id, moment = uuid4().hex, at.isoformat()
+    items = [{"id": f"{request_id}:{place}", "act": act, "at": moment, **one} for place, one in enumerate(about)]
     return Landed(
         id=new_id(),
         received_at=datetime.now(UTC),
         platform=ACCOUNT.platform,
         account=ACCOUNT.name,
-        lane=order.lane,
-        topic=order.act,
+        lane=_LANES[act],
+        topic=act,
         delivery_id=request_id,
         method="POST",
         url="",
@@ -109,6 +112,6 @@ def _event(item: dict[str, str]) -> Event:
         occurred_at=datetime.fromisoformat(item["at"]),
         identifiers=(Identifier(cast("Literal['email', 'phone']", item["identifier_type"]), item["identifier"]),),
         effect=Effect(kind="manual_block", channel=item["channel"], topic=item["topic"]) if act == "suppress" else None,
-        actor=item["actor"],
-        reason=item["reason"],
+        actor=item.get("actor", ""),
+        reason=item.get("reason", ""),
     )

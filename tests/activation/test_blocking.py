@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import orjson
 import pytest
 from sqlalchemy import select
 
@@ -12,6 +13,7 @@ from orchestration.activation import blocking
 from orchestration.activation.blocking import Blocked, identified, lift
 from orchestration.activation.gate import Gate, GateRow
 from orchestration.activation.keys import keyed_hash
+from orchestration.activation.speed_lane import settle
 from orchestration.activation.state import State, lifts
 from orchestration.home import Home
 from orchestration.landing.by_hand import Act, Order
@@ -148,8 +150,6 @@ def test_a_lift_waits_for_the_build_and_leaves_the_gate_shut_until_then(home: Ho
 def test_a_lift_settles_without_forbidding_anything(home: Home, state: State, calls: Calls) -> None:
     suppress(home, state, calls, JANE)
     lift(home, state, order("lift"), [JANE])
-    from orchestration.activation.speed_lane import settle
-
     assert settle(home, state, "segmentation").rows == 0
     assert len(ledger_rows(state)) == 1
 
@@ -191,6 +191,20 @@ def test_withdrawals_that_a_lifted_block_still_owed_are_not_written(home: Home, 
     lane.close()
     assert {operation for _, operation, *_ in calls.made} == {"remove"}
     assert members(state) == {jane: "removed"}
+
+
+def test_what_a_block_wrote_is_noted_for_the_next_build_and_what_people_said_is_not(
+    home: Home, state: State, calls: Calls
+) -> None:
+    land(home, klaviyo_unsubscribe("john@b.c", "1"))
+    suppress(home, state, calls, JANE)
+    noted = [landed for path in Landing(home.landing).waiting("care", "ready") for landed in read(path)]
+    assert {landed.topic for landed in noted} == {"written"}
+    told = sorted(
+        (one["platform"], one["identifier"]) for landed in noted for one in orjson.loads(landed.body)["items"]
+    )
+    assert told == [("klaviyo", "jane@b.c"), ("shopify", "jane@b.c")]
+    assert settle(home, state, "care").rows == 0
 
 
 def test_a_block_set_after_a_lift_stands(home: Home, state: State, calls: Calls) -> None:

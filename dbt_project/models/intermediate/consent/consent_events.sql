@@ -8,6 +8,26 @@ accounts as (
 
 limits as (
     select * from {{ ref('honour_limits') }}
+),
+
+-- A platform that shows an opt-out from the minute in which we wrote one there because of a block
+-- by hand repeats our write. What the person did there themselves is told as theirs.
+echoes as (
+    select
+        statements.consent_event_id,
+        min(writes.write_id) as write_id
+    from statements
+    inner join {{ ref('audiences__writes') }} as writes
+        on
+            statements.platform = writes.platform
+            and statements.account = writes.account
+            and statements.channel = writes.channel
+            and statements.identifier_type = writes.identifier_type
+            and statements.identifier = writes.identifier
+            and statements.effective_hi >= writes.written_at - to_minutes(2)
+            and statements.effective_hi <= writes.written_at + to_minutes(1)
+    where statements.state = 'withdrawn' and statements.actor is distinct from 'customer'
+    group by statements.consent_event_id
 )
 
 select
@@ -27,7 +47,7 @@ select
     statements.method,
     statements.actor,
     statements.source,
-    statements.origin_write_id,
+    coalesce(statements.origin_write_id, echoes.write_id) as origin_write_id,
     statements.evidence,
     statements.age_capable_at_capture,
     statements.effective_lo,
@@ -43,3 +63,4 @@ from statements
 left join accounts
     on statements.platform = accounts.platform and statements.account = accounts.account
 left join limits on statements.channel = limits.channel
+left join echoes on statements.consent_event_id = echoes.consent_event_id

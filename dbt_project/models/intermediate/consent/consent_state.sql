@@ -24,8 +24,10 @@ scopes as (
     cross join {{ ref('clock') }} as clock
 ),
 
+-- Our own write of a block by hand is no statement: the block itself speaks as long as it stands.
 statements as (
     select * from {{ ref('consent_events') }}
+    where origin_write_id is null
 ),
 
 -- A withdrawal that names a record only binds every identifier of that record's person.

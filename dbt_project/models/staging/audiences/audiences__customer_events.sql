@@ -1,6 +1,6 @@
 with acts as (
     select * from {{ ref('stg_audiences__webhooks') }}
-    where fits
+    where fits and act in ('suppress', 'lift')
 )
 
 select

@@ -7,6 +7,8 @@
     ('blocked_topic', 'text', 'topic'),
     ('actor', 'text'),
     ('reason', 'text'),
+    ('written_platform', 'text', 'platform'),
+    ('written_account', 'text', 'account'),
     ('acted_at', 'time', 'at'),
 ] %}
 

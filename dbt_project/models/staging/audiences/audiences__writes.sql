@@ -1,0 +1,17 @@
+with acts as (
+    select * from {{ ref('stg_audiences__webhooks') }}
+    where fits and act = 'written'
+)
+
+select
+    'audiences:' || account || ':act:' || act_id as write_id,
+    written_platform as platform,
+    written_account as account,
+    channel,
+    identifier_type,
+    case identifier_type
+        when 'email' then {{ email_key('identifier') }}
+        when 'phone' then {{ phone_key('identifier') }}
+    end as identifier,
+    acted_at as written_at
+from acts
