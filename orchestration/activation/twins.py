@@ -67,16 +67,14 @@ def collect(
     accounts: Sequence[Account] | None,
     former: Catalogue,
     with_members: Collection[str],
-    events: Collection[str] = (),
     set_aside: Sequence[tuple[str, str, str]] = (),
 ) -> tuple[Catalogue, list[Problem]]:
     """Read every twin of the manifest; give the catalogue of this build and every problem.
 
     `former` is the catalogue published last, `with_members` the audiences that destinations still hold members of:
-    an audience that left the project stays as retired until it is not among them. `events` are the names that
-    `leave_on` and `enter_on` may use (empty: unchecked). Without `accounts` the configuration is not asked: places are
-    given as the twins name them. `set_aside` are segments that the manifest leaves out because dbt cannot read them
-    (name, file, what to mend): they are held, not retired.
+    an audience that left the project stays as retired until it is not among them. Without `accounts` the configuration
+    is not asked: places are given as the twins name them. `set_aside` are segments that the manifest leaves out because
+    dbt cannot read them (name, file, what to mend): they are held, not retired.
     """
     problems = [Problem(name, f"{FOLDER}{file}", "file", message) for name, file, message in set_aside]
     audiences = [
@@ -84,7 +82,9 @@ def collect(
         for problem in problems
         if (last_good := former.get(problem.audience)) is not None
     ]
-    for node in _segments(manifest):
+    nodes = _nodes(manifest)
+    events = _vocabulary(nodes)
+    for node in _segments(nodes):
         reader = _Twin(node, platforms, accounts, events)
         audience = reader.read()
         problems += reader.problems
@@ -111,17 +111,30 @@ def collect(
     return Catalogue(build_id, tuple(sorted(audiences, key=lambda audience: audience.name))), problems
 
 
-def _segments(manifest: Path) -> list[Mapping[str, Any]]:
+def _nodes(manifest: Path) -> list[Mapping[str, Any]]:
     try:
-        content = orjson.loads(manifest.read_bytes())
+        return list(orjson.loads(manifest.read_bytes())["nodes"].values())
     except FileNotFoundError:
         raise ConfigurationError(f"dbt's {manifest.name} is missing: parse the dbt project first.") from None
-    nodes = [
+
+
+def _vocabulary(nodes: Sequence[Mapping[str, Any]]) -> Collection[str]:
+    """The event names that `customer_events` accepts: its own test says so. Empty where there is none."""
+    for node in nodes:
+        told = node.get("test_metadata") or {}
+        about = (str(node.get("attached_node") or "").rpartition(".")[2], node.get("column_name"), told.get("name"))
+        if about == ("customer_events", "event_name", "accepted_values"):
+            return frozenset(told["kwargs"]["values"])
+    return frozenset()
+
+
+def _segments(nodes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    segments = [
         node
-        for node in content["nodes"].values()
+        for node in nodes
         if node["resource_type"] == "model" and node["original_file_path"].replace("\\", "/").startswith(FOLDER)
     ]
-    return sorted(nodes, key=lambda node: str(node["name"]))
+    return sorted(segments, key=lambda node: str(node["name"]))
 
 
 class _Twin:
@@ -200,7 +213,7 @@ class _Twin:
             if tag and key == "enter_on" and twin.get("purpose") != SUPPRESSION:
                 self._wrong(key, f"names {name!r}: who calls a URL may take people out, not add them to what is sent")
             elif self._events and not tag and name not in self._events:
-                self._wrong(key, f"names {name!r}, which is no event of the vocabulary; see the seed event_names")
+                self._wrong(key, f"names {name!r}, which is no event; write one of {', '.join(sorted(self._events))}")
         return tuple(names)
 
     def _suppression(self, twin: Mapping[str, Any]) -> None:

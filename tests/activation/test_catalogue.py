@@ -39,6 +39,13 @@ def manifest(folder: Path, **twins: Any) -> Path:
         "original_file_path": "models/marts/persons.sql",
         "config": {"meta": {}},
     }
+    nodes["test.audiences.accepted_values_customer_events_event_name"] = {
+        "name": "accepted_values_customer_events_event_name",
+        "resource_type": "test",
+        "attached_node": "model.audiences.customer_events",
+        "column_name": "event_name",
+        "test_metadata": {"name": "accepted_values", "kwargs": {"values": ["order_placed"]}},
+    }
     path = folder / "manifest.json"
     path.write_text(json.dumps({"nodes": nodes}))
     return path
@@ -117,7 +124,7 @@ def without(key: str) -> dict[str, Any]:
     ],
 )
 def test_a_broken_twin_is_told_by_file_key_and_what_to_write(tmp_path: Path, twin: Any, key: str, text: str) -> None:
-    found, problems = read(manifest(tmp_path, broken=twin, sound=TWIN), events={"order_placed"})
+    found, problems = read(manifest(tmp_path, broken=twin, sound=TWIN))
     [problem] = problems
     assert (problem.audience, problem.file, problem.key) == ("broken", "models/segments/broken.yml", key)
     assert text in problem.message
