@@ -20,7 +20,7 @@ WITH steps AS (
     SELECT 'received → call owed' AS step, '' AS place, date_diff('microsecond', received, owed) / 1e6 AS seconds
     FROM calls
     UNION ALL
-    SELECT CASE operation WHEN 'remove' THEN 'received → removed' ELSE 'received → ' || operation || ' done' END,
+    SELECT CASE operation WHEN 'remove' THEN 'received → removed' ELSE 'received → opt-out written' END,
         platform || ':' || account, date_diff('microsecond', received, done) / 1e6
     FROM calls WHERE done IS NOT NULL
 )

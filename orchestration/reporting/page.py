@@ -103,7 +103,10 @@ def _age(at: datetime | None, now: datetime) -> str:
 
 
 def _lasts(seconds: float) -> str:
-    """A duration as people read it: 45 ms, 1.2 s, 3 min."""
+    """A duration as people read it: 45 ms, 1.2 s, 3 min 5 s."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
-    return f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

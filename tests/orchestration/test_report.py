@@ -324,6 +324,21 @@ def test_the_page_loads_nothing_and_names_no_other_host(shop: Shop) -> None:
     assert set(re.findall(r"https?://[^\s\"<]+", html)) <= {"http://www.w3.org/2000/svg"}
 
 
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.045, "45 ms"), (1.24, "1.2 s"), (59.9, "59.9 s"), (126, "2 min 6 s"), (7_380, "2 h 3 min")]
+)
+def test_a_duration_is_told_as_people_say_it(seconds: float, said: str) -> None:
+    assert page._lasts(seconds) == said
+
+
+def test_every_link_on_the_page_leads_somewhere_on_it(shop: Shop) -> None:
+    finished(shop)
+    html = page.render(shop.home, facts.collect(shop.home, run_of(shop)))
+    links = set(re.findall(r'href="#([^"]+)"', html))
+    assert "a-buyers" in links
+    assert links <= set(re.findall(r'id="([^"]+)"', html))
+
+
 def test_the_page_can_be_read_without_seeing_it(shop: Shop) -> None:
     finished(shop)
     html = page.render(shop.home, facts.collect(shop.home, run_of(shop)))
