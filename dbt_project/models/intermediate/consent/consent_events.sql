@@ -10,8 +10,9 @@ limits as (
     select * from {{ ref('honour_limits') }}
 ),
 
--- A platform that shows an opt-out from the minute in which we wrote one there because of a block
--- by hand repeats our write. What the person did there themselves is told as theirs.
+-- A platform that shows an opt-out from the moment in which we wrote one there because of a block
+-- by hand repeats our write. What was stated any earlier, or is told as the person's own act, is
+-- theirs: people often click while they complain.
 echoes as (
     select
         statements.consent_event_id,
@@ -24,7 +25,7 @@ echoes as (
             and statements.channel = writes.channel
             and statements.identifier_type = writes.identifier_type
             and statements.identifier = writes.identifier
-            and statements.effective_hi >= writes.written_at - to_minutes(2)
+            and statements.effective_hi >= writes.written_at - to_seconds(10)
             and statements.effective_hi <= writes.written_at + to_minutes(1)
     where statements.state = 'withdrawn' and statements.actor is distinct from 'customer'
     group by statements.consent_event_id
