@@ -173,9 +173,13 @@ def test_a_column_that_a_newer_version_added_is_filled_for_what_was_staged_befor
     before = fingerprints(copy)
     staged = "select bit_xor(hash(t::varchar)) from (select record_id, payload_hash, metafields from {}) as t"
     customers = copy.rows(staged.format("staging.stg_shopify__customers"))
+    run = copy.target / "compiled" / "audiences" / "models" / "staging" / "shopify" / "stg_shopify__customers.sql"
+    assert copy.run("--select", "stg_shopify__customers") == set()
+    assert "where rowid in" in run.read_text(), "what is staged is not read again"
     with copy.raw() as raw:
         raw.connection.execute("alter table staging.stg_shopify__customers drop column metafields")
         raw.connection.execute("alter table staging.stg_aevent__webhooks drop column registrant_id")
     assert copy.run() == set()
+    assert "where rowid in" not in run.read_text()
     assert copy.rows(staged.format("staging.stg_shopify__customers")) == customers
     assert fingerprints(copy) == before
