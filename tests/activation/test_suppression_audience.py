@@ -158,7 +158,6 @@ def told(folder: Path, twin: dict[str, object]) -> tuple[Catalogue, list[Problem
         accounts=[MAILER],
         former=Catalogue(0, ()),
         with_members=set(),
-        events={"order_placed"},
     )
 
 
