@@ -65,7 +65,7 @@ def test_a_failure_of_great_expectations_itself_fails_the_checks(
 ) -> None:
     from expectations import engine
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise ValueError(JANE)
 
     monkeypatch.setattr(engine, part, broken)
@@ -80,7 +80,7 @@ def test_an_expectation_without_a_result_has_not_passed(
 ) -> None:
     from expectations import engine
 
-    monkeypatch.setattr(engine, "count_unexpected", lambda *_: {"traits_exist": 0})
+    monkeypatch.setattr(engine, "count_unexpected", lambda *_, **__: {"traits_exist": 0})
     results = validate_audiences(warehouse, [AUDIENCE])
     assert [result.check_name for result in results if result.success] == ["traits_exist"]
 
