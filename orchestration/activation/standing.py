@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import duckdb
 from sqlalchemy import func, select
 
 from dlt_sources.accounts import Account
 from dlt_sources.platform import Platform
-from orchestration.activation import approvals, baseline
+from orchestration.activation import approvals, baseline, needs
 from orchestration.activation.guards import Source, sources
 from orchestration.activation.ledger import reading
 from orchestration.activation.state import State, builds, ledger, outbox, outcomes, plans
@@ -27,11 +27,6 @@ from orchestration.landing.files import Landing
 
 #: The worker's sensor pauses a few seconds between its evaluations.
 _ALIVE_SECONDS = 15.0
-#: An opt-out that nobody has settled for so long, or whose record has not been looked up for so long, is an alarm.
-_WAITING_SECONDS, _UNRESOLVED = 60.0, timedelta(minutes=10)
-#: A call that was tried this often is not getting through by itself.
-_RETRIES = 5
-_OLD_BUILD = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,11 +124,11 @@ def standing(home: Home, state: State, platforms: Sequence[Platform], accounts: 
         for one in silence.feeds(home.landing, accounts, now)
         if one.silent
     ]
-    needs = [
-        *_of_lane(queues, alive=alive),
-        *_of_calls(owed),
-        *_of_unresolved(unresolved, unresolved_since, now),
-        *_of_build(build),
+    wanted = [
+        *needs.of_lane(queues, alive=alive),
+        *needs.of_calls(owed),
+        *needs.of_unresolved(unresolved, unresolved_since, now),
+        *needs.of_build(build),
         *(f"The webhook feed of {text}" for text in silent),
         *(f"The source {one.source} is stale: nobody is added until it answers." for one in ages if one.stale),
         *(f"{count} rows were given up at {account}: see the report of the last run." for account, count in dead),
@@ -154,7 +149,7 @@ def standing(home: Home, state: State, platforms: Sequence[Platform], accounts: 
         never_approved=never,
         baselines_due=due,
         silent_feeds=silent,
-        needs=needs,
+        needs=wanted,
     )
 
 
@@ -265,40 +260,3 @@ def _dead_rows(state: State) -> list[tuple[str, int]]:
     )
     with reading(state.deliveries) as connection:
         return [(f"{row.platform}:{row.account}", row.dead) for row in connection.execute(query)]
-
-
-def _of_lane(queues: Sequence[Queue], *, alive: bool) -> Iterator[str]:
-    if not alive:
-        yield "No worker of the speed lane is alive: start Dagster's daemon, or audiences speed-lane."
-    for one in queues:
-        if one.lane == "speed" and one.stage in ("ready", "claimed") and one.oldest_seconds > _WAITING_SECONDS:
-            yield (
-                f"{one.files} files of the speed lane wait ({one.stage}), the oldest for {one.oldest_seconds:.0f} s: "
-                "nobody in them is added meanwhile, but removals wait. See the worker's log."
-            )
-
-
-def _of_calls(owed: Sequence[Owed]) -> Iterator[str]:
-    for one in owed:
-        if one.dead:
-            yield (
-                f"{one.dead} calls to {one.account} were given up: mend them there by hand (the log names them), then "
-                f"audiences mended {one.account} --actor YOU --reason HOW"
-            )
-        if one.most_attempts >= _RETRIES:
-            yield f"Calls to {one.account} do not get through: audiences platforms --check says why."
-
-
-def _of_unresolved(unresolved: int, since: datetime | None, now: datetime) -> Iterator[str]:
-    if unresolved and since and now - since > _UNRESOLVED:
-        yield (
-            f"{unresolved} opt-outs name a record whose e-mail and phone are not known yet; nobody is added on their "
-            "channels until the platform answers, or a build has absorbed them: audiences run"
-        )
-
-
-def _of_build(build: LastBuild | None) -> Iterator[str]:
-    if build is None:
-        yield "No build has been published yet: audiences run"
-    elif build.age_seconds > _OLD_BUILD.total_seconds():
-        yield f"The last good build is {build.age_seconds / 86400:.1f} days old: see the last runs in Dagster."
