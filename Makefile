@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 .PHONY: help setup demo dev test check fix docs generate screenshots platform bench lock clean
 
 help:  ## List the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 setup: $(READY)  ## Install everything into .venv from requirements.lock
 

@@ -41,9 +41,9 @@ def failing(url: str, method: str = "GET", *, retry: bool = False) -> PlatformEr
 
 
 TREE: dict[type[PlatformError], tuple[int, ...]] = {
-    RetryLater: (408, 425, 429, 500, 501, 502, 503, 504, 520, 522, 524, 529, 599),
+    RetryLater: (408, 423, 425, 429, 477, 500, 501, 502, 503, 504, 520, 522, 524, 529, 599),
     StopRun: (401, 403, 404, 410),
-    SetAside: (400, 402, 405, 406, 409, 411, 412, 413, 415, 418, 422, 423, 451),
+    SetAside: (400, 402, 405, 406, 409, 411, 412, 413, 415, 418, 422, 451),
 }
 
 

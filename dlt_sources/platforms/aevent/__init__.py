@@ -21,6 +21,12 @@ PLATFORM = Platform(
             secret=False,
             required=False,
         ),
+        Credential(
+            name="calls_per_second",
+            description="pace of pushes (default 5; AEvent publishes no limit)",
+            secret=False,
+            required=False,
+        ),
         Credential(name="base_url", description="another address of the URL", secret=False, required=False),
     ),
     topics=TOPICS,

@@ -7,9 +7,9 @@ from urllib.parse import quote, urlencode
 import requests
 
 from dlt_sources.accounts import Account
-from dlt_sources.errors import Failure, StopRun
+from dlt_sources.errors import ConfigurationError, Failure, StopRun
 from dlt_sources.http import Session, unreachable
-from dlt_sources.platforms.aevent.tables import PAGE, PATH
+from dlt_sources.platforms.aevent.tables import CALLS_A_SECOND, PAGE, PATH
 
 SECONDS = 5.0
 
@@ -24,6 +24,21 @@ def session(account: Account) -> Session:
         raise StopRun(failure, f"Write it under [sources.aevent.{account.name}].")
     base_url = account.get("base_url") or f"https://{account['subdomain']}.aevent.online"
     return Session(account, base_url, auth=None, retry=False)
+
+
+def calls_a_second(account: Account) -> float:
+    """How many calls a second the account is sent; ConfigurationError when the setting is no number above zero."""
+    text = account.get("calls_per_second") or str(CALLS_A_SECOND)
+    try:
+        calls = float(text)
+    except ValueError:
+        calls = 0.0
+    if not 0 < calls < float("inf"):
+        raise ConfigurationError(
+            f"aevent ({account.name}), calls_per_second: {text!r} is no number above zero; "
+            f"mend it under [sources.aevent.{account.name}]."
+        )
+    return calls
 
 
 def path(account: Account, tag: str, name: str, value: str) -> str:

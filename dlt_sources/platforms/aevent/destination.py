@@ -14,7 +14,6 @@ from dlt_sources.http import unreachable
 from dlt_sources.outcomes import accepted, dead, failed, one_by_one
 from dlt_sources.platform import Destination, Operation, Outcome, Row, Target, TargetKind
 from dlt_sources.platforms.aevent import client
-from dlt_sources.platforms.aevent.tables import CALLS_A_SECOND
 
 
 class AEvent(Destination):
@@ -27,6 +26,7 @@ class AEvent(Destination):
     def __init__(self, account: Account) -> None:
         super().__init__(account)
         self._session = client.session(account)
+        self._calls_a_second = client.calls_a_second(account)
         self._turn = threading.Lock()
         self._next = 0.0
 
@@ -65,7 +65,7 @@ class AEvent(Destination):
         with self._turn:
             now = time.monotonic()
             pause = max(0.0, self._next - now)
-            self._next = now + pause + 1 / CALLS_A_SECOND
+            self._next = now + pause + 1 / self._calls_a_second
         time.sleep(pause)
 
 

@@ -73,6 +73,10 @@ class AEvent(StandIn):
         found = {tag: sorted(r for r, row in rows.items() if tag in row["tags"]) for tag in TAGS}
         return {**found, TIMELINE: sorted(r for r, row in rows.items() if not row["tags"])}
 
+    def config(self, url: str) -> dict[str, str]:
+        """Where it answers, and a pace: AEvent publishes no limit, so a client's own caution only costs time."""
+        return {"base_url": url, "calls_per_second": "100"}
+
     def setpixel(self, call: Call) -> Response:
         """GET /setpixel: add a tag; repeating it changes nothing, and a stranger is no error."""
         try:

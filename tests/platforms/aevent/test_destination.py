@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from dlt_sources.accounts import Account
-from dlt_sources.errors import NotOffered, RetryLater, StopRun
+from dlt_sources.errors import ConfigurationError, NotOffered, RetryLater, StopRun
 from dlt_sources.platform import Identifier, Row, Target
 from dlt_sources.platforms.aevent import PLATFORM, client
 from dlt_sources.platforms.aevent.destination import AEvent
@@ -91,6 +91,24 @@ def test_trouble_at_aevent_is_tried_again_later(bad_server: tuple[str, Answering
     with pytest.raises(RetryLater) as raised:
         AEvent(at(url)).add(BUYER, [JANE])
     assert raised.value.retry_after == 7
+
+
+def test_pushes_keep_the_pace_that_is_set(bad_server: tuple[str, Answering]) -> None:
+    url, told = bad_server
+    told.body = b""
+    account = replace(at(url), settings={**at(url).settings, "calls_per_second": "20"})
+    began = time.monotonic()
+    AEvent(account).add(BUYER, [replace(JANE, row_id=str(number)) for number in range(5)])
+    assert len(told.calls) == 5
+    assert time.monotonic() - began >= 4 / 20
+
+
+@pytest.mark.parametrize("pace", ["0", "-1", "fast", "nan", "inf"])
+def test_a_pace_that_is_none_is_refused_with_the_section_to_mend(pace: str) -> None:
+    sound = at("http://127.0.0.1:1")
+    account = replace(sound, settings={**sound.settings, "calls_per_second": pace})
+    with pytest.raises(ConfigurationError, match=r"calls_per_second.*\[sources\.aevent\.main\]"):
+        AEvent(account)
 
 
 def test_nobody_is_waited_for_beyond_five_seconds(
