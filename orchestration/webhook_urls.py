@@ -14,7 +14,7 @@ from dlt_sources.errors import ConfigurationError
 from orchestration import console, home
 from orchestration.activation import webhook_tokens
 from orchestration.activation.state import State
-from orchestration.activation.twins import TAG, event_name
+from orchestration.activation.twin import TAG, event_name
 from orchestration.home import Home
 from orchestration.landing.leaving import Leaving
 from orchestration.landing.settings import public_url

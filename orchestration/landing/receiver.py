@@ -31,6 +31,7 @@ from dlt_sources.url_tokens import UrlToken
 from orchestration.home import Home
 from orchestration.landing import answers, settings, unsigned
 from orchestration.landing.arrivals import Arrivals
+from orchestration.landing.bodies import Bodies
 from orchestration.landing.commit import GroupCommit, NotDurableError
 from orchestration.landing.endpoints import Endpoint, Endpoints
 from orchestration.landing.files import Landed, Landing, new_id
@@ -40,10 +41,6 @@ from orchestration.landing.leaving import CatalogueUnreadableError, Leaving
 from orchestration.landing.metrics import Handler, Metrics
 from orchestration.landing.rejected import Rejections
 
-MOST_BODY_BYTES = 5 * 1024 * 1024
-#: Bodies being read at the same time, all together: beyond it senders are asked to come back.
-MOST_READING_BYTES = 128 * 1024 * 1024
-BODY_SECONDS = 15.0
 #: Headers of the connection and of other people's secrets; what a platform signs or names itself by is kept.
 _DROPPED = frozenset(
     (
@@ -78,7 +75,7 @@ class Receiver:
         self.landed: Counter[tuple[str, str, str]] = Counter()
         self.arrivals = Arrivals(home.landing)
         self._commits: dict[Lane, GroupCommit] = {}
-        self._reading = 0
+        self._bodies = Bodies()
 
     @asynccontextmanager
     async def running(self, _app: Starlette) -> AsyncIterator[None]:
@@ -115,7 +112,7 @@ class Receiver:
         taken = _Taken(platform, account)
         try:
             endpoint = self._endpoint(platform, account) if account or not senders else senders[0]
-            taken.body = await self._body(request)
+            taken.body = await self._bodies.read(request)
             received = self._received(request, taken.body)
             if not signed:
                 taken.token = await self._door.admit(received, endpoint.webhook)
@@ -152,29 +149,6 @@ class Receiver:
         if error.alarm:
             self.rejections.lost(taken.platform, taken.account, error.reason, short)
         return answers.refusal(error, sender)
-
-    async def _body(self, request: Request) -> bytes:
-        """Read the body, never more of it than is allowed, whatever its announced length says."""
-        announced = request.headers.get("content-length", "")
-        if announced.isdecimal() and int(announced) > MOST_BODY_BYTES:
-            raise WebhookRejected("too_large", status=413)
-        parts: list[bytes] = []
-        size = 0
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                async for chunk in request.stream():
-                    size += len(chunk)
-                    self._reading += len(chunk)
-                    if size > MOST_BODY_BYTES:
-                        raise WebhookRejected("too_large", status=413)
-                    if self._reading > MOST_READING_BYTES:
-                        raise WebhookRejected("busy", status=503)
-                    parts.append(chunk)
-        except TimeoutError:
-            raise WebhookRejected("body_too_slow", status=408) from None
-        finally:
-            self._reading -= size
-        return b"".join(parts)
 
     def _received(self, request: Request, body: bytes) -> WebhookRequest:
         return WebhookRequest(

@@ -8,7 +8,8 @@ from dlt_sources.accounts import Account
 from dlt_sources.errors import ConfigurationError
 from orchestration.activation import catalogue as catalogues
 from orchestration.activation.catalogue import Audience, Catalogue, Place
-from orchestration.activation.twins import Problem, collect
+from orchestration.activation.twin import Problem
+from orchestration.activation.twins import collect
 from orchestration.home import Home
 from tests.activation.shop import MAILER, PLATFORM
 

@@ -16,7 +16,8 @@ from orchestration.activation.ledger import LEFT, LedgerRow
 from orchestration.activation.owing import Owing
 from orchestration.activation.planned import calls
 from orchestration.activation.state import outbox
-from orchestration.activation.twins import Problem, collect, event_name
+from orchestration.activation.twin import Problem, event_name
+from orchestration.activation.twins import collect
 from tests.activation import shop as shops
 from tests.activation.shop import MAILER, PLATFORM, Mailer, Shop
 from tests.activation.test_catalogue import TWIN, manifest

@@ -11,8 +11,9 @@ import pytest
 
 from orchestration.home import Home
 from orchestration.landing import commit, receiver, rejected
+from orchestration.landing.bodies import MOST_BODY_BYTES
 from orchestration.landing.files import Landed, Landing, read
-from orchestration.landing.receiver import MOST_BODY_BYTES, app
+from orchestration.landing.receiver import app
 from tests.landing.senders import (
     PUBLIC,
     Request,
