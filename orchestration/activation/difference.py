@@ -15,7 +15,7 @@ import duckdb
 
 from orchestration.activation.catalogue import Audience, Place
 from orchestration.activation.keys import keyed_hash
-from orchestration.activation.members import PERSON, UNSEEN
+from orchestration.activation.members import PERSON, UNSEEN, identifier_type
 from orchestration.activation.owing import ECHO
 from orchestration.activation.state import State
 from orchestration.warehouse import Build
@@ -156,12 +156,10 @@ def changes(
         FROM plan_differing AS differing
         LEFT JOIN plan_left AS left_for ON left_for.person_id = differing.person_id
         LEFT JOIN marts.decisions AS decisions
+            -- Equalities alone, so that the join is by hash: one OR in it makes it quadratic.
             ON decisions.person_id = differing.person_id AND decisions.question_id = $question
-            AND (
-                decisions.identifier_type = $person
-                OR decisions.identifier_type = differing.identifier_type
-                AND decisions.identifier = differing.identifier
-            )
+            AND decisions.identifier_type = CASE WHEN $about_people THEN $person ELSE differing.identifier_type END
+            AND decisions.identifier = CASE WHEN $about_people THEN differing.person_id ELSE differing.identifier END
         WHERE op = 'remove' OR decisions.eligible
         """,
         about
@@ -171,6 +169,7 @@ def changes(
             "brand": brand,
             "question": audience.question_id,
             "person": PERSON,
+            "about_people": identifier_type(audience.channel) == PERSON,
             "otherwise": "retired" if audience.retired else "no_longer_interested",
             "build": build.build_id,
         },
