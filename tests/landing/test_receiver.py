@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.home import Home
-from orchestration.landing import commit, receiver, rejected
+from orchestration.landing import bodies, commit, rejected
 from orchestration.landing.bodies import MOST_BODY_BYTES
 from orchestration.landing.files import Landed, Landing, read
 from orchestration.landing.receiver import app
@@ -200,7 +200,7 @@ def test_a_signed_body_that_is_not_the_platforms_is_400(home: Home, port: int, b
 
 
 def test_a_body_that_does_not_arrive_is_408(home: Home, port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiver, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.2)
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         connection.sendall(b"POST /webhooks/klaviyo/main HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
         assert connection.recv(64).startswith(b"HTTP/1.1 408")
@@ -208,7 +208,7 @@ def test_a_body_that_does_not_arrive_is_408(home: Home, port: int, monkeypatch: 
 
 
 def test_more_than_the_memory_for_bodies_is_asked_to_come_back(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(receiver, "MOST_READING_BYTES", 100)
+    monkeypatch.setattr(bodies, "MOST_READING_BYTES", 100)
     status, headers, _ = send(port, klaviyo_unsubscribe("a@example.com", "1"))
     assert (status, headers["retry-after"]) == (503, "5")
     monkeypatch.undo()
