@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 from typer.main import get_command
 
 from dlt_sources import accounts, registry
@@ -82,28 +81,37 @@ def test_the_readme_names_every_command() -> None:
     assert [name for name in GROUP.commands if f"`audiences {name}" not in text] == []
 
 
-@pytest.mark.parametrize("page", PAGES, ids=named)
-def test_every_relative_link_leads_to_a_file_and_to_a_heading_there(page: Path) -> None:
-    for link in LINK.findall(page.read_text()):
-        target, _, heading = link.partition("#")
-        if re.match(r"[a-z]+:", link):
-            continue
-        place = (page.parent / target).resolve() if target else page
-        assert place.is_relative_to(ROOT), link
-        assert place.exists(), link
-        if heading:
-            titles = re.findall(r"^#+ (.+)$", place.read_text(), re.MULTILINE)
-            anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
-            assert heading in anchors, link
+def links() -> list[tuple[Path, Path, str]]:
+    """Every relative link, as page, file and heading."""
+    texts = [(page, link.partition("#")) for page in PAGES for link in LINK.findall(page.read_text())]
+    found = [(page, to, heading) for page, (to, _, heading) in texts if not re.match(r"[a-z]+:", to)]
+    return [(page, (page.parent / to).resolve() if to else page, heading) for page, to, heading in found]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=named)
-def test_every_file_of_the_tree_that_a_page_names_exists(page: Path) -> None:
+def test_every_relative_link_leads_to_a_file_of_the_tree() -> None:
+    found = links()
+    assert len(found) > 10
+    assert [(named(page), str(to)) for page, to, _ in found if not to.is_relative_to(ROOT) or not to.exists()] == []
+
+
+def test_every_link_to_a_heading_leads_to_one() -> None:
+    found = [link for link in links() if link[2]]
+    assert found
+    assert [(named(page), heading) for page, to, heading in found if heading not in anchors(to)] == []
+
+
+def anchors(page: Path) -> set[str]:
+    titles = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_every_file_of_the_tree_that_a_page_names_exists() -> None:
     tops = {path.name for path in ROOT.iterdir() if path.is_dir()} - {"data"}
-    for line in code(page):
-        name = line.split()[0].rstrip("/,.:") if line.split() else ""
-        if "/" in name and name.partition("/")[0] in tops and not re.search(r"[<*{…$]", name):
-            assert (ROOT / name).exists() or name in {".dlt/secrets.toml"}, name
+    lines = [(named(page), line.split()[0].rstrip("/,.:")) for page in PAGES for line in code(page) if line.split()]
+    told = [(page, name) for page, name in lines if "/" in name and name.partition("/")[0] in tops]
+    whole = [(page, name) for page, name in told if not re.search(r"[<*{…$]", name) and name != ".dlt/secrets.toml"]
+    assert len(whole) > 10
+    assert [(page, name) for page, name in whole if not (ROOT / name).exists()] == []
 
 
 def test_every_page_of_the_documentation_is_reached_from_the_readme() -> None:

@@ -171,12 +171,24 @@ def speed_lane(shop: Shop, person: int) -> None:
             connection.execute(update(memberships).where(mine).values(status="removed"))
 
 
+def test_an_audience_that_empties_converges_once_a_person_has_approved() -> None:
+    house = House()
+    try:
+        house.open()
+        house.build({1, 2}, 0)
+        house.apply([])
+        house.build(set(), 0)
+        assert house.shop.plan()["buyers"].status == "held"
+        house.it_converges()
+    finally:
+        house.teardown()
+
+
 TestHouse = House.TestCase
 TestHouse.settings = settings(
     # The same histories every time: a failure belongs to the change that brings it.
     max_examples=12,
     stateful_step_count=10,
-    deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )

@@ -86,6 +86,7 @@ def test_whoever_opts_out_or_buys_leaves_every_destination_by_webhook(first: Dem
 
 
 def test_the_funnels_narrow_and_say_why(first: Demo) -> None:
+    assert {funnel["audience"] for funnel in first.told["funnels"]} == AUDIENCES
     for funnel in first.told["funnels"]:
         counts = [funnel[step] for step in ("interested", "identified", "consented", "of_age", "admitted", "accepted")]
         assert counts == sorted(counts, reverse=True), funnel["audience"]

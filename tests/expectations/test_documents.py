@@ -39,7 +39,9 @@ def test_each_validated_table_has_a_page_that_the_index_links(
 
 def test_no_page_loads_anything(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     validate_audiences(warehouse, [AUDIENCE], documents=tmp_path)
-    for name, text in pages(tmp_path).items():
+    found = pages(tmp_path)
+    assert {"index.html", "audience-lapsed.html"} <= set(found)
+    for name, text in found.items():
         assert LOADS.findall(text) == [], name
         assert set(re.findall(r'href="([^"]+)"', text)) <= {"index.html", "../report.html", "audience-lapsed.html"}
 
@@ -71,7 +73,9 @@ def test_a_value_in_an_error_is_not_on_the_page(warehouse: duckdb.DuckDBPyConnec
 def test_no_identifier_is_on_any_page(warehouse: duckdb.DuckDBPyConnection, tmp_path: Path) -> None:
     validate_raw(warehouse, [SHOP], documents=tmp_path)
     validate_audiences(warehouse, [AUDIENCE], documents=tmp_path)
-    assert [name for name, text in pages(tmp_path).items() if "@example.com" in text] == []
+    found = pages(tmp_path)
+    assert "audience-lapsed.html" in found
+    assert [name for name, text in found.items() if "@example.com" in text] == []
 
 
 def test_for_want_of_a_page_no_check_is_worse(

@@ -101,9 +101,10 @@ def test_removals_need_no_segment(described: dict[str, Any]) -> None:
 
 
 def test_no_destination_waits_for_another_segment(described: dict[str, Any]) -> None:
-    for key in described["assets"]:
-        if key.startswith("destinations/"):
-            assert len([one for one in described["ancestors"][key] if one.startswith("segments/")]) == 1, key
+    destinations = [key for key in described["assets"] if key.startswith("destinations/")]
+    assert destinations
+    for key in destinations:
+        assert len([one for one in described["ancestors"][key] if one.startswith("segments/")]) == 1, key
 
 
 def test_every_asset_is_something_we_make_and_belongs_to_a_station(described: dict[str, Any]) -> None:

@@ -15,7 +15,6 @@ from typer.testing import CliRunner
 from dlt_sources import url_tokens
 from dlt_sources.errors import AudiencesError, ConfigurationError
 from orchestration import home as homes
-from orchestration import webhook_urls
 from orchestration.cli import app as commands
 from orchestration.home import Home
 from orchestration.landing import unsigned
@@ -133,4 +132,7 @@ def test_odd_tags_are_refused(home: Home, tag: str) -> None:
 
 
 def test_the_line_to_write_is_not_asked_for_where_it_stands(home: Home) -> None:
-    webhook_urls.require_leaving("webinar_follow_up", ["BUYER"])
+    publish_catalogue(home, leave_on=("tag:buyer",), name="webinar_follow_up")
+    answer = json.loads(run("webhooks", "new", "--tag", "BUYER", "--audience", "webinar_follow_up", "--json"))
+    assert list(answer["urls"]) == ["BUYER"]
+    assert answer["notes"] == []

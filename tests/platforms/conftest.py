@@ -11,12 +11,22 @@ import pytest
 
 from dlt_sources import http
 from dlt_sources.accounts import Account
-from dlt_sources.platform import WebhookRequest
+from dlt_sources.errors import WebhookRejected
+from dlt_sources.platform import Webhook, WebhookRequest
 from sandbox.client import Sandbox
 from sandbox.server import running
 from tests.platforms.servers import Answering, answering
 
 RECEIVED = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def refusal(webhook: Webhook, request: WebhookRequest, account: Account) -> str:
+    """Why a request is refused; nothing when it is accepted."""
+    try:
+        webhook.verify(request, account)
+    except WebhookRejected as refused:
+        return refused.reason
+    return ""
 
 
 @pytest.fixture(scope="session")

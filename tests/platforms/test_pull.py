@@ -262,8 +262,9 @@ def test_the_warehouse_alone_says_where_to_resume(house: House) -> None:
 def test_another_process_can_open_the_warehouse_right_after(house: House) -> None:
     house.pull(serving(customers=[[customer(1)]]), objects=["customers"])
     house.land("webhooks", pa.table({"payload": ["{}"]}))
-    code = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('create table t(i int)')"
+    code = "import duckdb, sys; duckdb.connect(sys.argv[1]).execute('create table theirs as select 7')"
     subprocess.run([sys.executable, "-c", code, str(house.warehouse)], check=True, timeout=30)
+    assert house.rows("from theirs") == [(7,)]
 
 
 def test_a_warehouse_in_use_is_named_and_the_next_pull_brings_everything(house: House) -> None:
