@@ -1,4 +1,4 @@
-"""Nothing is left out, switched off or swallowed: read from syntax and comments, so that no file is exempt."""
+"""Nothing is left out, switched off or swallowed, and every test proves something: read from syntax and comments."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterator
 
 import pytest
 
@@ -18,6 +17,8 @@ NOTE = re.compile(r"\b(TODO|FIXME|XXX)\b")
 BLANKET = re.compile(r"type: ignore(?!\[)|noqa(?!: ?[A-Z]+[0-9])|ruff: noqa|mypy: ignore-errors|pragma: no cover")
 #: What a handler may consist of without having handled anything.
 NOTHING = {"pass", "...", "continue", "break", "return", "return None"}
+CLAIMS = {"pytest.raises", "pytest.warns", "pytest.fail"}
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def unfinished(source: str) -> Iterator[str]:
@@ -54,10 +55,42 @@ def _is_broad(kind: ast.expr | None) -> bool:
     return any(isinstance(one, ast.Name) and one.id in ("Exception", "BaseException") for one in kinds)
 
 
-def _tests(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+def unproven(source: str, helpers: Collection[str]) -> Iterator[str]:
+    """The tests of a file that claim nothing, themselves or by one of the helpers, and those that return, by line."""
+    for test in _tests(source):
+        if not _claims(test, helpers):
+            yield f"{test.lineno}: {test.name} claims nothing: assert something, or expect an error"
+        for line in _returns(test):
+            yield f"{line}: {test.name} returns: make parameters only of what it makes its claim about"
+
+
+def claiming(source: str) -> set[str]:
+    """The functions of a file that claim something by themselves, so that a test may leave it to them."""
+    return {node.name for node in ast.walk(ast.parse(source)) if isinstance(node, FUNCTIONS) and _claims(node, ())}
+
+
+def _tests(source: str) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef]:
+    """Test functions, and the state machines that hypothesis runs as tests."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, FUNCTIONS):
+            if node.name.startswith("test_"):
+                yield node
+        elif isinstance(node, ast.ClassDef) and "RuleBasedStateMachine" in map(ast.unparse, node.bases):
             yield node
+
+
+def _claims(body: ast.AST, helpers: Collection[str]) -> bool:
+    called = {ast.unparse(node.func) for node in ast.walk(body) if isinstance(node, ast.Call)}
+    return any(isinstance(node, ast.Assert) for node in ast.walk(body)) or not called.isdisjoint({*CLAIMS, *helpers})
+
+
+def _returns(node: ast.AST) -> Iterator[int]:
+    """The lines that return from a function itself, not from one inside it."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Return):
+            yield child.lineno
+        elif not isinstance(child, FUNCTIONS):
+            yield from _returns(child)
 
 
 def test_no_python_file_leaves_out_switches_off_or_swallows() -> None:
@@ -68,6 +101,15 @@ def test_no_python_file_leaves_out_switches_off_or_swallows() -> None:
 def test_no_model_or_setting_holds_a_note_of_unfinished_work() -> None:
     texts = {named(path): path.read_text() for path in committed() if path.suffix in {".sql", ".yml", ".toml", ".j2"}}
     assert {name for name, text in texts.items() if NOTE.search(text)} == set()
+
+
+def test_every_test_claims_something_for_each_of_its_parameters() -> None:
+    files = {named(path): path for path in committed() if path.suffix == ".py"}
+    sources = {name: path.read_text() for name, path in files.items() if name.startswith("tests/")}
+    helpers = {name for text in sources.values() for name in claiming(text)}
+    found = {name: list(unproven(text, helpers)) for name, text in sources.items()}
+    assert len(found) > 50
+    assert {name: lines for name, lines in found.items() if lines} == {}
 
 
 @pytest.mark.parametrize(
@@ -109,3 +151,39 @@ def test_what_is_left_out_switched_off_or_swallowed_is_found(source: str) -> Non
 )
 def test_what_is_handled_or_only_named_is_not(source: str) -> None:
     assert list(unfinished(source)) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def test_x():\n    f()",
+        "async def test_x():\n    await f()",
+        "class TestX:\n    def test_x(self):\n        f()",
+        "def test_x():\n    self.checked()",
+        "def test_x(p):\n    if p:\n        return\n    assert f(p)",
+        "def test_x(p):\n    with f(p):\n        for x in p:\n            return\n    assert p",
+        "class House(RuleBasedStateMachine):\n    @rule()\n    def open(self):\n        f()",
+    ],
+)
+def test_a_test_that_claims_nothing_or_returns_is_found(source: str) -> None:
+    assert len(list(unproven(source, {"checked"}))) == 1
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def test_x():\n    assert f()",
+        "def test_x():\n    with pytest.raises(ValueError):\n        f()",
+        "def test_x():\n    checked(f())",
+        "def test_x():\n    def f():\n        return 1\n    assert f()",
+        "def helper():\n    return f()",
+        "class House(RuleBasedStateMachine):\n    @invariant()\n    def holds(self):\n        assert f()",
+    ],
+)
+def test_a_test_that_claims_something_is_not(source: str) -> None:
+    assert list(unproven(source, {"checked"})) == []
+
+
+def test_a_helper_claims_what_it_asserts_or_expects() -> None:
+    source = "def a():\n    assert f()\ndef b():\n    f()\ndef c():\n    with pytest.raises(E):\n        f()\n"
+    assert claiming(source) == {"a", "c"}
