@@ -20,7 +20,6 @@ from typing import Any
 
 import duckdb
 import pytest
-import yaml
 
 from dlt_sources import accounts, http, registry, url_tokens
 from dlt_sources.accounts import Account
@@ -52,10 +51,10 @@ from orchestration import new_platform
 from sandbox.client import Sandbox, SandboxError
 from sandbox.server import running
 from tests.platforms.servers import Answering, answering, catching
+from tests.test_vocabulary import VOCABULARY, event_names
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ROOT / "dlt_sources" / "platforms"
-VOCABULARY = ROOT / "dbt_project/models/marts/customer_events.yml"
 PLATFORMS = registry.all_platforms()
 ASTRAY = [platform.name for platform in PLATFORMS if not (PACKAGES / platform.name).is_dir()]
 assert not ASTRAY, f"a platform bears the name of its folder in dlt_sources/platforms/: mend `name` of {ASTRAY}"
@@ -87,14 +86,6 @@ with_webhook = those(lambda platform: platform.has("webhook"))
 with_destination = those(lambda platform: platform.has("destination"))
 #: What can be added and taken out again; where nobody can be taken out, only `purpose: suppression` adds.
 with_members = those(offers("add", "remove"))
-
-
-def event_names() -> set[str]:
-    """The standard events: what the test of `customer_events` accepts, and `tag`, whose events are named tag:<tag>."""
-    [model] = yaml.safe_load(VOCABULARY.read_text())["models"]
-    [column] = [column for column in model["columns"] if column["name"] == "event_name"]
-    [accepted] = [test["accepted_values"] for test in column["data_tests"] if "accepted_values" in test]
-    return {*accepted["arguments"]["values"], "tag"}
 
 
 @pytest.fixture(scope="module")
