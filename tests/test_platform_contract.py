@@ -144,15 +144,15 @@ def test_nothing_is_left_to_write(platform: Platform) -> None:
 
 @each_platform
 def test_address_and_documentation_are_the_platforms_own(platform: Platform) -> None:
+    borrowed = []
     for other in PLATFORMS:
         if other is not platform:
-            assert other.documentation != platform.documentation, (
-                f"{platform.name}/__init__.py shows the documentation of {other.name}: name its own"
-            )
-            both = {limit.source for limit in platform.limits} & {limit.source for limit in other.limits}
-            assert not both, f"{platform.name} has the limits of {other.name}: write its own, with their source: {both}"
-            shared = set(_addresses(platform)) & set(_addresses(other))
-            assert not shared, f"{platform.name}/client.py has the address of {other.name}: write its own: {shared}"
+            limits = {limit.source for limit in platform.limits} & {limit.source for limit in other.limits}
+            addresses = set(_addresses(platform)) & set(_addresses(other))
+            same = {platform.documentation} & {other.documentation}
+            found = {"`documentation`": same, "sources of `limits`": limits, "addresses in client.py": addresses}
+            borrowed += [f"{what}: {sorted(values)} ({other.name}'s)" for what, values in found.items() if values]
+    assert not borrowed, f"write in dlt_sources/platforms/{platform.name}/ its own\n  " + "\n  ".join(borrowed)
 
 
 def _addresses(platform: Platform) -> list[str]:
@@ -539,11 +539,13 @@ def genuine(
     platform: Platform, acts: dict[str, list[str]], caught: dict[str, list[WebhookRequest]]
 ) -> list[WebhookRequest]:
     """The requests of each act of the platform's stand-in: the original, then its repeat."""
-    standin = f"sandbox/platforms/{platform.name}/"
-    for other, theirs in acts.items():
-        both = set(theirs) & set(acts.get(platform.name, ())) if other != platform.name else set()
-        assert not both, f"{standin}: {other} has acts of these names too, and only one stand-in hears of them: {both}"
-    assert caught[platform.name], f"{standin}: give the stand-in acts that send webhooks"
+    for other in acts.keys() - {platform.name}:
+        both = set(acts[other]) & set(acts.get(platform.name, ()))
+        assert not both, (
+            f"the stand-ins of {platform.name} and {other} both have the acts {sorted(both)}, but only one of them "
+            "will be asked to act: give the newer one, in sandbox/platforms/, acts with names of their own"
+        )
+    assert caught[platform.name], f"give the stand-in, in sandbox/platforms/{platform.name}/, acts that send webhooks"
     return caught[platform.name]
 
 
