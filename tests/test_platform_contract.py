@@ -136,7 +136,7 @@ def test_the_credentials_of_the_stand_in_are_those_declared(platform: Platform, 
     known = {credential.name for credential in platform.credentials}
     account_of(platform, sandbox)  # says so where there is no stand-in
     odd = sandbox.credentials[platform.name].keys() - known
-    assert not odd, f"declare the `credentials` of {platform.name}/__init__.py that the stand-in asks for: {sorted(odd)}"
+    assert not odd, f"declare the `credentials` of {platform.name}/__init__.py the stand-in asks for: {sorted(odd)}"
 
 
 @each_platform
