@@ -1,7 +1,7 @@
 """The desired side of a plan: whom an audience admits, on which records of a place, with which traits.
 
-Temp tables: `plan_desired` (ref, person_id, identifier_type, identifier, traits as JSON text, keys) and `plan_left`
-(why a person of the segment was not admitted).
+Temp tables: `plan_desired` (ref, person_id, identifier_type, identifier, traits as JSON text, fingerprint of traits and
+keys), a row per ref, and `plan_left` (why a person of the segment was not admitted).
 """
 
 from __future__ import annotations
@@ -12,9 +12,14 @@ from dataclasses import dataclass
 import duckdb
 
 from orchestration.activation.catalogue import Audience, Place
+from orchestration.activation.keys import keyed_hash
 from orchestration.activation.members import PERSON, UNSEEN, identifier_type
+from orchestration.activation.state import State
 from orchestration.warehouse import Build, has_table
 
+#: What a member's payload is told apart by: a fingerprint, not a proof, since md5 takes half the time. The secret keeps
+#: identifiers from being guessed.
+_FINGERPRINT = "md5($secret || coalesce({traits}, '') || coalesce(array_to_string(known.suppression_keys, ' '), ''))"
 #: The column of `destination_records` that holds each kind of identifier.
 _COLUMNS = {"email": "email", "phone": "phone", PERSON: "person_id"}
 #: People admitted as such, by each of their addresses.
@@ -32,18 +37,19 @@ _TEXTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desired:
-    """How the desired side turned out: rows admitted, rows with a record there, and what is wrong with it."""
+    """How the desired side turned out: rows admitted, people without a record there, and what is wrong with it."""
 
     built: bool = True
     admitted: int = 0
-    reachable: int = 0
     unreachable: int = 0
     duplicates: int = 0
     nulls: int = 0
     missing_traits: tuple[str, ...] = ()
 
 
-def desire(connection: duckdb.DuckDBPyConnection, build: Build, audience: Audience, place: Place) -> Desired:
+def desire(
+    connection: duckdb.DuckDBPyConnection, state: State, build: Build, audience: Audience, place: Place
+) -> Desired:
     """Fill the temp tables; `built` is False when the audience is not of this build, and then nobody is desired."""
     nobody(connection)
     table = f'audiences."{audience.name}"'
@@ -68,67 +74,72 @@ def desire(connection: duckdb.DuckDBPyConnection, build: Build, audience: Audien
         f"count(DISTINCT (person_id, identifier)) FROM {table}",
     )
     duplicates = admitted - nulls - distinct if not nulls else 0
-    _reach(connection, table, place, _traits(place, columns), identifier_type(audience.channel))
-    reachable, people = _row(connection, "SELECT count(*), count(DISTINCT person_id) FROM plan_desired")
-    admitted_people = _row(connection, f"SELECT count(DISTINCT person_id) FROM {table}")[0]
-    if place.create_missing:
-        by_address = identifier_type(audience.channel) == PERSON
-        _create_missing(connection, _ADDRESSES.format(table) if by_address else table, place, _traits(place, columns))
-    return Desired(
-        admitted=admitted,
-        reachable=reachable,
-        unreachable=admitted_people - people,
-        duplicates=duplicates,
-        nulls=nulls,
+    kind, traits = identifier_type(audience.channel), _traits(place, columns)
+    about = {"platform": place.platform, "account": place.account, "secret": keyed_hash(state.key, "payload")}
+    _reach(connection, table, traits, kind, about)
+    [unreachable] = _row(
+        connection, f"SELECT count(DISTINCT person_id) FROM {table} ANTI JOIN plan_desired USING (person_id)"
     )
+    if place.create_missing:
+        _create_missing(connection, _ADDRESSES.format(table) if kind == PERSON else table, traits, about)
+    _one_per_ref(connection)
+    return Desired(admitted=admitted, unreachable=unreachable, duplicates=duplicates, nulls=nulls)
 
 
 def nobody(connection: duckdb.DuckDBPyConnection) -> None:
     """Empty temp tables: nobody is desired, as for an audience that has left the project."""
     connection.execute(
         "CREATE OR REPLACE TEMP TABLE plan_desired (ref VARCHAR, person_id VARCHAR, identifier_type VARCHAR, "
-        "identifier VARCHAR, traits VARCHAR, keys VARCHAR[])"
+        "identifier VARCHAR, traits VARCHAR, fingerprint VARCHAR)"
     )
     connection.execute("CREATE OR REPLACE TEMP TABLE plan_left (person_id VARCHAR, reason VARCHAR)")
 
 
-def _reach(connection: duckdb.DuckDBPyConnection, table: str, place: Place, traits: str, kind: str) -> None:
-    """An admitted person reaches every record of theirs whose own identifier is the admitted one, once."""
+def _reach(connection: duckdb.DuckDBPyConnection, table: str, traits: str, kind: str, about: Mapping[str, str]) -> None:
+    """An admitted person reaches every record of theirs whose own identifier is the admitted one."""
     connection.execute(
         f"""
         INSERT INTO plan_desired
-        SELECT DISTINCT ON (ref)
+        SELECT
             records.record_id AS ref, admitted.person_id, admitted.identifier_type, admitted.identifier,
-            {traits} AS traits, coalesce(known.suppression_keys, [])
+            {traits} AS traits, {_FINGERPRINT.format(traits=traits)} AS fingerprint
         FROM {table} AS admitted
         JOIN marts.destination_records AS records
             ON records.person_id = admitted.person_id AND records.{_COLUMNS[kind]} = admitted.identifier
         LEFT JOIN marts.person_suppression_keys AS known ON known.person_id = admitted.person_id
         WHERE records.platform = $platform AND records.account = $account AND admitted.identifier_type = $kind
-        ORDER BY ref, traits
         """,
-        {"platform": place.platform, "account": place.account, "kind": kind},
+        {**about, "kind": kind},
     )
 
 
-def _create_missing(connection: duckdb.DuckDBPyConnection, table: str, place: Place, traits: str) -> None:
+def _create_missing(connection: duckdb.DuckDBPyConnection, table: str, traits: str, about: Mapping[str, str]) -> None:
     """Admitted people without any record there are desired under their identifier."""
     connection.execute(
         f"""
         INSERT INTO plan_desired
-        SELECT DISTINCT ON (ref)
+        SELECT
             $unseen || keyed_hash(admitted.identifier_type || ':' || admitted.identifier) AS ref,
             admitted.person_id, admitted.identifier_type, admitted.identifier,
-            {traits} AS traits, coalesce(known.suppression_keys, [])
+            {traits} AS traits, {_FINGERPRINT.format(traits=traits)} AS fingerprint
         FROM {table} AS admitted
         LEFT JOIN marts.person_suppression_keys AS known ON known.person_id = admitted.person_id
         ANTI JOIN (
             SELECT person_id FROM marts.destination_records WHERE platform = $platform AND account = $account
         ) AS records ON records.person_id = admitted.person_id
-        ORDER BY ref, traits
         """,
-        {"unseen": UNSEEN, "platform": place.platform, "account": place.account},
+        {**about, "unseen": UNSEEN},
     )
+
+
+def _one_per_ref(connection: duckdb.DuckDBPyConnection) -> None:
+    """Leave each ref once; few audiences repeat any, so that looking first is cheaper than sorting always."""
+    rows, refs = _row(connection, "SELECT count(*), count(DISTINCT ref) FROM plan_desired")
+    if rows > refs:
+        connection.execute(
+            "CREATE OR REPLACE TEMP TABLE plan_desired AS "
+            "SELECT DISTINCT ON (ref) * FROM plan_desired ORDER BY ref, traits, person_id, identifier"
+        )
 
 
 def _traits(place: Place, columns: Mapping[str, str]) -> str:

@@ -14,10 +14,8 @@ from pathlib import Path
 import duckdb
 
 from orchestration.activation.catalogue import Audience, Place
-from orchestration.activation.keys import keyed_hash
 from orchestration.activation.members import PERSON, UNSEEN, identifier_type
 from orchestration.activation.owing import ECHO
-from orchestration.activation.state import State
 from orchestration.warehouse import Build
 
 #: Removals first. Inside a target by row id, so that booking writes neighbouring keys; withdrawals by identifier.
@@ -82,15 +80,11 @@ def suppressions(
     )
 
 
-def changes(
-    connection: duckdb.DuckDBPyConnection, state: State, build: Build, audience: Audience, place: Place, brand: str
-) -> int:
+def changes(connection: duckdb.DuckDBPyConnection, build: Build, audience: Audience, place: Place, brand: str) -> int:
     """Rows of one audience at one place: members to add, to update, and to remove though they may be contacted.
 
     Returns how many rows were left out because the decisions do not admit them, which admission should have seen.
     """
-    # A fingerprint, not a proof: md5 takes half the time. The secret keeps identifiers from being guessed.
-    secret = keyed_hash(state.key, "payload")
     about = {
         "audience": audience.name,
         "platform": place.platform,
@@ -102,8 +96,7 @@ def changes(
         """
         CREATE OR REPLACE TEMP TABLE plan_differing AS
         WITH desired AS (
-            SELECT *, md5($secret || coalesce(traits, '') || array_to_string(keys, ' ')) AS fingerprint
-            FROM plan_desired AS desired
+            SELECT * FROM plan_desired AS desired
             ANTI JOIN (
                 SELECT * FROM plan_must_go
                 WHERE audience = $audience AND platform = $platform AND account = $account AND target = $target
@@ -126,7 +119,7 @@ def changes(
             END AS op,
             coalesce(desired.ref, members.ref) AS ref,
             coalesce(desired.person_id, members.person_id) AS person_id,
-            desired.identifier_type, desired.identifier, desired.traits, desired.keys,
+            desired.identifier_type, desired.identifier, desired.traits,
             coalesce(desired.fingerprint, members.payload_hash) AS payload_hash
         FROM desired
         FULL JOIN members ON desired.ref = members.ref
@@ -135,32 +128,39 @@ def changes(
             -- Whom we know by an identifier only cannot be removed by record; the record comes with the next pull.
             AND NOT (desired.ref IS NULL AND starts_with(members.ref, $unseen))
         """,
-        about | {"secret": secret},
+        about,
     )
     connection.execute(
         """
         CREATE OR REPLACE TEMP TABLE plan_rows AS
+        WITH eligible AS (SELECT * FROM marts.decisions WHERE eligible AND question_id = $question),
+        allowed AS (
+            SELECT * FROM plan_differing WHERE op = 'remove'
+            UNION ALL
+            SELECT * FROM plan_differing AS differing
+            SEMI JOIN eligible
+                -- Equalities alone, so that the join is by hash: one OR in it makes it quadratic.
+                ON eligible.person_id = differing.person_id
+                AND eligible.identifier_type = CASE WHEN $about_people THEN $person ELSE differing.identifier_type END
+                AND eligible.identifier = CASE WHEN $about_people THEN differing.person_id ELSE differing.identifier END
+            WHERE op <> 'remove'
+        )
         SELECT
             row_id, op, $audience AS audience, $platform AS platform, $account AS account, $target AS target,
             CASE WHEN starts_with(ref, $unseen) THEN NULL ELSE ref END AS record_id,
-            differing.person_id, $channel AS channel, $topic AS topic, $brand AS brand,
-            CASE WHEN starts_with(ref, $unseen) THEN differing.identifier_type END AS identifier_kind,
-            CASE WHEN starts_with(ref, $unseen) THEN differing.identifier END AS identifier,
+            allowed.person_id, $channel AS channel, $topic AS topic, $brand AS brand,
+            CASE WHEN starts_with(ref, $unseen) THEN identifier_type END AS identifier_kind,
+            CASE WHEN starts_with(ref, $unseen) THEN identifier END AS identifier,
             traits, payload_hash,
             CASE WHEN op = 'remove' THEN coalesce(left_for.reason, $otherwise) ELSE 'admitted' END AS reason,
-            CASE WHEN op = 'remove' THEN [] ELSE list_sort(list_transform(list_distinct(list_concat(keys, [
-                differing.identifier_type || ':' || differing.identifier,
-                'record:' || $platform || ':' || $account || ':' || ref
-            ])), lambda key: keyed_hash(key))) END AS suppression_keys,
+            CASE WHEN op = 'remove' THEN [] ELSE list_sort(list_transform(list_distinct(list_concat(
+                known.suppression_keys,
+                [identifier_type || ':' || identifier, 'record:' || $platform || ':' || $account || ':' || ref]
+            )), lambda key: keyed_hash(key))) END AS suppression_keys,
             $build::BIGINT AS build_id
-        FROM plan_differing AS differing
-        LEFT JOIN plan_left AS left_for ON left_for.person_id = differing.person_id
-        LEFT JOIN marts.decisions AS decisions
-            -- Equalities alone, so that the join is by hash: one OR in it makes it quadratic.
-            ON decisions.person_id = differing.person_id AND decisions.question_id = $question
-            AND decisions.identifier_type = CASE WHEN $about_people THEN $person ELSE differing.identifier_type END
-            AND decisions.identifier = CASE WHEN $about_people THEN differing.person_id ELSE differing.identifier END
-        WHERE op = 'remove' OR decisions.eligible
+        FROM allowed
+        LEFT JOIN plan_left AS left_for ON left_for.person_id = allowed.person_id
+        LEFT JOIN marts.person_suppression_keys AS known ON known.person_id = allowed.person_id
         """,
         about
         | {

@@ -1,7 +1,8 @@
 """The accepted side of a plan: what destinations hold, loaded into the warehouse's session, and who must go from it.
 
 Who must go is decided by the record's own identifier and the audience's question, whatever any segment, check or guard
-says. Temp tables: `plan_members`, `plan_written`, `plan_audiences`, `plan_refused`, `plan_must_go`.
+says. Left in the session: `plan_members` (a view of what state gave), `plan_places` (how many there are where),
+`plan_written`, `plan_audiences`, `plan_refused`, `plan_doubted`, `plan_must_go`.
 """
 
 from __future__ import annotations
@@ -23,46 +24,40 @@ UNSEEN = "@"
 def load(connection: duckdb.DuckDBPyConnection, state: State, catalogue: Catalogue) -> None:
     """Bring in what destinations have accepted, and work out which members must go whatever any segment says."""
     install_key(connection, state.key)
-    _replace_from_arrow(connection, "plan_members", "SELECT *, record_id AS ref FROM arrow", accepted.members(state))
-    _replace_from_arrow(connection, "plan_written", "SELECT * FROM arrow", accepted.written_withdrawals(state))
-    _load_audiences(connection, catalogue)
+    connection.register("plan_accepted", accepted.members(state))
+    connection.register("plan_written", accepted.written_withdrawals(state))
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE plan_places AS
+        SELECT audience, platform, account, target, min(channel) AS channel, min(topic) AS topic, min(brand) AS brand,
+            count(*) AS members, bool_or(starts_with(record_id, $unseen)) AS unseen
+        FROM plan_accepted GROUP BY ALL
+        """,
+        {"unseen": UNSEEN},
+    )
     _match_unseen(connection)
+    _load_audiences(connection, catalogue)
     _find_refused(connection)
+    _find_doubted(connection)
     connection.execute(
         """
         CREATE OR REPLACE TEMP TABLE plan_must_go AS
-        WITH held AS (
-            SELECT
-                members.*, asked.question_id, asked.decided, asked.identifier_type, records.person_id AS holder,
-                records.record_id IS NULL AS gone,
-                CASE asked.identifier_type
-                    WHEN 'email' THEN records.email WHEN 'phone' THEN records.phone ELSE records.person_id
-                END AS identifier
-            FROM plan_members AS members
-            JOIN plan_audiences AS asked USING (audience)
-            LEFT JOIN marts.destination_records AS records
-                ON records.platform = members.platform AND records.account = members.account
-                AND records.record_id = members.ref
-            WHERE NOT starts_with(members.ref, $unseen)
-        )
         SELECT
-            held.*,
+            members.*, doubted.* EXCLUDE (membership_id),
             CASE
-                WHEN held.gone THEN 'record_gone'
-                WHEN held.identifier IS NULL THEN 'no_identifier'
+                WHEN doubted.gone THEN 'record_gone'
+                WHEN doubted.identifier IS NULL THEN 'no_identifier'
                 ELSE coalesce(decisions.reason_codes[1], refused.reason, 'no_decision')
             END AS reason
-        FROM held
+        FROM plan_members AS members
+        JOIN plan_doubted AS doubted USING (membership_id)
         LEFT JOIN marts.decisions AS decisions
-            ON decisions.person_id = held.holder AND decisions.identifier_type = held.identifier_type
-            AND decisions.identifier = held.identifier AND decisions.question_id = held.question_id
+            ON decisions.person_id = doubted.holder AND decisions.identifier_type = doubted.identifier_type
+            AND decisions.identifier = doubted.identifier AND decisions.question_id = doubted.question_id
         LEFT JOIN plan_refused AS refused
-            ON refused.channel = held.channel AND refused.identifier = held.identifier
-        WHERE
-            held.gone OR held.identifier IS NULL
-            OR CASE WHEN held.decided THEN NOT coalesce(decisions.eligible, false) ELSE refused.channel IS NOT NULL END
-        """,
-        {"unseen": UNSEEN},
+            ON refused.channel = members.channel AND refused.identifier = doubted.identifier
+        WHERE doubted.gone OR doubted.identifier IS NULL OR doubted.decided OR refused.channel IS NOT NULL
+        """
     )
     _add_unseen(connection)
 
@@ -80,12 +75,6 @@ def install_key(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
         raise AudiencesError(f"The keyed hash cannot be set up in the warehouse ({type(error).__name__}).") from None
 
 
-def _replace_from_arrow(connection: duckdb.DuckDBPyConnection, name: str, query: str, arrow: object) -> None:
-    connection.register("arrow", arrow)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {query}")
-    connection.unregister("arrow")
-
-
 def _load_audiences(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> None:
     """Which question decides for each audience that exists or has members, and whether this build decided it."""
     connection.execute(
@@ -94,7 +83,7 @@ def _load_audiences(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue)
     )
     asked = {(audience.name, audience.channel): audience.question_id for audience in catalogue.audiences}
     known = {audience.name for audience in catalogue.audiences}
-    members = connection.execute("SELECT audience, min(channel) FROM plan_members GROUP BY 1").fetchall()
+    members = connection.execute("SELECT audience, min(channel) FROM plan_places GROUP BY 1").fetchall()
     asked |= {(name, channel): "" for name, channel in members if name not in known}
     for (name, channel), question_id in asked.items():
         connection.execute(
@@ -128,25 +117,62 @@ def _find_refused(connection: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def _match_unseen(connection: duckdb.DuckDBPyConnection) -> None:
-    """Give members that are known by an identifier only the record that has appeared since."""
-    if not _any_unseen(connection):
-        return
+def _find_doubted(connection: duckdb.DuckDBPyConnection) -> None:
+    """Members whom no decided question of theirs admits, in few columns: almost everybody is let go of here."""
     connection.execute(
         """
-        UPDATE plan_members SET ref = seen.record_id
+        CREATE OR REPLACE TEMP TABLE plan_doubted AS
+        WITH held AS (
+            SELECT
+                members.membership_id, asked.question_id, asked.decided, asked.identifier_type,
+                records.person_id AS holder, records.record_id IS NULL AS gone,
+                CASE asked.identifier_type
+                    WHEN 'email' THEN records.email WHEN 'phone' THEN records.phone ELSE records.person_id
+                END AS identifier
+            FROM plan_members AS members
+            JOIN plan_audiences AS asked USING (audience)
+            LEFT JOIN marts.destination_records AS records
+                ON records.platform = members.platform AND records.account = members.account
+                AND records.record_id = members.ref
+            WHERE NOT starts_with(members.ref, $unseen)
+        )
+        SELECT held.* FROM held
+        ANTI JOIN (
+            SELECT * FROM marts.decisions
+            WHERE eligible AND question_id IN (SELECT question_id FROM plan_audiences WHERE decided)
+        ) AS eligible
+            ON eligible.person_id = held.holder AND eligible.identifier_type = held.identifier_type
+            AND eligible.identifier = held.identifier AND eligible.question_id = held.question_id
+        """,
+        {"unseen": UNSEEN},
+    )
+
+
+def _match_unseen(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make `plan_members`: those accepted, each with its record, also where that has appeared since."""
+    seen = "SELECT *, record_id AS ref FROM plan_accepted"
+    if _any_unseen(connection):
+        _find_seen(connection)
+        seen = (
+            "SELECT accepted.*, coalesce(seen.ref, accepted.record_id) AS ref FROM plan_accepted AS accepted "
+            "LEFT JOIN plan_seen AS seen USING (platform, account, record_id)"
+        )
+    connection.execute(f"CREATE OR REPLACE TEMP VIEW plan_members AS {seen}")
+
+
+def _find_seen(connection: duckdb.DuckDBPyConnection) -> None:
+    """The record of each identifier that a destination holds, by what an unseen member of it is named."""
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE plan_seen AS
+        SELECT platform, account, $unseen || keyed_hash(kind || ':' || value) AS record_id, min(record_id) AS ref
         FROM (
-            SELECT platform, account, $unseen || keyed_hash(kind || ':' || value) AS ref, min(record_id) AS record_id
-            FROM (
-                SELECT platform, account, record_id, 'email' AS kind, email AS value FROM marts.destination_records
-                UNION ALL
-                SELECT platform, account, record_id, 'phone', phone FROM marts.destination_records
-            )
-            WHERE value IS NOT NULL
-            GROUP BY ALL
-        ) AS seen
-        WHERE plan_members.platform = seen.platform AND plan_members.account = seen.account
-            AND plan_members.record_id = seen.ref
+            SELECT platform, account, record_id, 'email' AS kind, email AS value FROM marts.destination_records
+            UNION ALL
+            SELECT platform, account, record_id, 'phone', phone FROM marts.destination_records
+        )
+        WHERE value IS NOT NULL
+        GROUP BY ALL
         """,
         {"unseen": UNSEEN},
     )
@@ -185,5 +211,4 @@ def _add_unseen(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _any_unseen(connection: duckdb.DuckDBPyConnection) -> bool:
-    query = "SELECT 1 FROM plan_members WHERE starts_with(ref, ?) LIMIT 1"
-    return connection.execute(query, [UNSEEN]).fetchone() is not None
+    return connection.execute("SELECT 1 FROM plan_places WHERE unseen").fetchone() is not None

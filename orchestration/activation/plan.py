@@ -93,13 +93,13 @@ def _plan_changes(
     connection, build = session.connection, session.build
     summary = replace(_summary(build, CHANGES, account), audience=audience.name, target=place.target)
     if in_project:
-        desired = desire(connection, build, audience, place)
+        desired = desire(connection, session.state, build, audience, place)
     else:
         desired = Desired()
         nobody(connection)
         audience = replace(audience, retired=True)
     count = connection.execute(
-        "SELECT count(*) FROM plan_members WHERE audience = ? AND platform = ? AND account = ? AND target = ?",
+        "SELECT members FROM plan_places WHERE audience = ? AND platform = ? AND account = ? AND target = ?",
         [audience.name, place.platform, place.account, place.target],
     ).fetchone()
     summary = replace(
@@ -108,7 +108,7 @@ def _plan_changes(
     skipped = _not_plannable(audience, desired)
     if skipped:
         return session.skip(replace(summary, status="skipped", held_because=skipped))
-    ineligible = difference.changes(connection, session.state, build, audience, place, account.brand)
+    ineligible = difference.changes(connection, build, audience, place, account.brand)
     if not removes:
         summary = replace(summary, by_hand=difference.set_aside_removals(connection))
     leaving = connection.execute("SELECT count(*) FROM plan_rows WHERE op = 'remove'").fetchone()
@@ -136,8 +136,7 @@ def _pairs(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> Itera
             known.add((audience.name, place.platform, place.account, place.target))
             yield audience, place, True
     held = connection.execute(
-        "SELECT audience, platform, account, target, min(channel), min(topic), min(brand) "
-        "FROM plan_members GROUP BY ALL ORDER BY ALL"
+        "SELECT audience, platform, account, target, channel, topic, brand FROM plan_places ORDER BY ALL"
     ).fetchall()
     for name, platform, account, target, channel, topic, brand in held:
         if (name, platform, account, target) not in known:
