@@ -7,6 +7,7 @@ from typing import Any
 
 import requests
 from dlt.common.configuration.specs import RuntimeConfiguration
+from dlt.common.jsonpath import compile_path
 from dlt.sources.helpers.rest_client.client import RESTClient
 from dlt.sources.helpers.rest_client.paginators import BasePaginator
 
@@ -63,7 +64,7 @@ def pages(
             params=dict(params or {}),
             json=None if json is None else dict(json),
             paginator=paginator,
-            data_selector=f"['{selector}']",
+            data_selector=compile_path(f"['{selector}']"),  # as text it would be parsed anew for every page
             hooks={"response": [accept]},
         )
     except requests.RequestException as error:

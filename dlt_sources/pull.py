@@ -50,6 +50,7 @@ _COLUMNS: list[tuple[str, pa.DataType]] = [
     ("payload_hash", pa.string()),
 ]
 RAW_SCHEMA = pa.schema(_COLUMNS)
+_RFC_2822 = "%a, %d %b %Y %H:%M:%S +0000"
 
 Progress = Callable[[Account, Object, int], None]
 
@@ -266,11 +267,24 @@ def _column(rows: Sequence[Mapping[str, Any]], path: str) -> list[Any]:
 
 
 def _timestamps(values: Sequence[Any]) -> pa.Array[Any]:
-    """Times of a source as UTC; null where it gives none that can be read."""
-    try:
-        return pa.array(values, pa.string()).cast(_TIME)  # ISO 8601 with an offset, for all rows at once
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
-        return pa.array([_time(value) for value in values], _TIME)
+    """Times of a source as UTC; null where it gives none that can be read. Both usual forms are read all at once."""
+    for read in (_iso_8601, _rfc_2822):
+        try:
+            return read(pa.array(values, pa.string()))
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            continue
+    return pa.array([_time(value) for value in values], _TIME)
+
+
+def _iso_8601(texts: pa.StringArray) -> pa.Array[Any]:
+    return texts.cast(_TIME)
+
+
+def _rfc_2822(texts: pa.StringArray) -> pa.Array[Any]:
+    times = pc.strptime(texts, format=_RFC_2822, unit="s")
+    if not pc.strftime(times, format=_RFC_2822).equals(texts):  # it takes the 31st of February for the 3rd of March
+        raise pa.ArrowInvalid("a time that there is not")
+    return times.cast(_TIME)
 
 
 def _time(value: Any) -> datetime | None:

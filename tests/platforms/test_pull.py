@@ -96,6 +96,19 @@ def test_times_are_read_as_utc_and_unreadable_ones_become_null_alone(house: Hous
     assert [at for (at,) in found] == [*expected, None, None, None, None]
 
 
+def test_a_page_of_mail_dates_is_read_but_for_a_day_that_there_is_not(house: House) -> None:
+    written = ["Sun, 01 Nov 2026 10:00:00 +0000", None]
+    pages = [
+        [customer(n, time) for n, time in enumerate(written)],
+        [customer(2 + n, time) for n, time in enumerate([*written, "Wed, 31 Feb 2026 10:00:00 +0000"])],
+    ]
+    for page in pages:
+        house.pull(serving(customers=[page]), objects=["customers"])
+    at = int(datetime(2026, 11, 1, 10, tzinfo=UTC).timestamp() * 1_000_000)
+    found = house.rows("select epoch_us(updated_at) from raw_fake.customers order by record_id::int")
+    assert [time for (time,) in found] == [at, None, at, None, None]
+
+
 def test_the_next_pull_starts_an_overlap_before_the_newest_record_seen(house: House) -> None:
     platform = serving(customers=[[customer(1, "2026-11-03T10:00:00Z"), customer(2, "2026-11-02T10:00:00Z")]])
     house.pull(platform, objects=["customers"])
