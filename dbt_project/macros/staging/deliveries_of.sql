@@ -6,13 +6,8 @@
     `item_id` is the SQL over `payload` that names an item again when it is delivered again.
 #}
 {% macro deliveries_of(platform, fields, items=none, item_id=none) %}
-    {{ config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key=['account', 'record_id'],
-        on_schema_change='append_new_columns',
-        meta={'platform': platform, 'object': 'webhooks'},
-    ) }}
+    {{ incremental_by(['account', 'record_id']) }}
+    {{ config(meta={'platform': platform, 'object': 'webhooks'}) }}
     select distinct on (account, record_id)
         account,
         record_id,
@@ -20,7 +15,8 @@
         payload_hash,
         topic,
         {{ parsed(fields) }},
-        received_at as first_seen_at
+        received_at as first_seen_at,
+        {{ this_run() }} as written_in
     from (
         {%- if items %}
         select
@@ -47,7 +43,7 @@
         from {{ source(platform, 'webhooks') }}
         {%- endif %}
     ) as raw
-    {%- if is_staged(fields) %}
+    {%- if is_incremental() %}
     where not exists (
         from {{ this }} as staged
         where

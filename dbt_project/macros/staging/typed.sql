@@ -16,13 +16,14 @@
     {{ return(path_of(field) is not string or path_of(field)[0] == '(') }}
 {% endmacro %}
 
-{# Every field of `payload`, as JSON, most of them in one pass over it. #}
+{# Every field of `payload`, as JSON, most of them in one pass over it; the last is a body that was no JSON. #}
 {% macro parsed(fields) -%}
-    case when not json_exists(payload, '$._unparsed') then json_type(payload) end as payload_type,
+    starts_with(ltrim(payload, e' \t\r\n'), '{') as is_object,
     json_extract(payload, [
         {%- for field in fields -%}
-            '$.{{ '_' if is_inline(field) else path_of(field) }}'{{ ', ' if not loop.last }}
+            '$.{{ '_' if is_inline(field) else path_of(field) }}',{{ ' ' }}
         {%- endfor -%}
+        '$._unparsed'
     ]) as parsed
     {%- for field in fields if is_inline(field) %},
         {% if path_of(field) is string -%}
@@ -82,31 +83,34 @@
     essential: {column: SQL condition under which the row cannot do without it}.
 #}
 {% macro typed(fields, essential={}) -%}
-    {%- set values = {} -%}
-    {%- for field in fields -%}
-        {%- set value = 'parsed_' ~ field[0] if is_inline(field) else 'parsed[' ~ loop.index ~ ']' -%}
-        {%- do values.update({field[0]: value}) -%}
-    {%- endfor -%}
+    {%- set readable = 'coalesce(is_object and parsed[' ~ (fields | length + 1) ~ '] is null, false)' -%}
+    {%- set misfits = [('payload', 'not_an_object', 'not ' ~ readable)] -%}
     {%- for field in fields %}
-        {{ read_as(field[1], values[field[0]]) }} as {{ field[0] }},
+        {%- set value = 'parsed_' ~ field[0] if is_inline(field) else 'parsed[' ~ loop.index ~ ']' %}
+        {%- set written = 'coalesce(trim(' ~ value ~ " ->> '$'), '') <> ''" %}
+        {{ read_as(field[1], value) }} as {{ field[0] }},
+        {%- do misfits.append((field[0], 'not_' ~ field[1], field[0] ~ ' is null and ' ~ written)) -%}
+        {%- if field[0] in essential -%}
+            {%- do misfits.append((
+                field[0],
+                'missing',
+                field[0] ~ ' is null and not ' ~ written ~ ' and (' ~ essential[field[0]] ~ ')',
+            )) -%}
+        {%- endif -%}
     {%- endfor %}
-        list_filter([
-            case
-                when payload_type is distinct from 'OBJECT'
-                    then {'field': 'payload', 'reason': 'not_an_object'}
-            end
-            {%- for field in fields %},
-            case
-                when trim({{ values[field[0]] }} ->> '$') <> '' and {{ field[0] }} is null
-                    then {'field': '{{ field[0] }}', 'reason': 'not_{{ field[1] }}'}
-                {%- if field[0] in essential %}
-                when {{ field[0] }} is null and ({{ essential[field[0]] }})
-                    then {'field': '{{ field[0] }}', 'reason': 'missing'}
-                {%- endif %}
-            end
-            {%- endfor %}
-        ], lambda misfit: misfit is not null) as misfits,
-        coalesce(payload_type = 'OBJECT', false)
+        -- Lists are made for the few rows that need one.
+        case
+            when {% for misfit in misfits %}{{ 'or ' if not loop.first }}({{ misfit[2] }})
+            {% endfor -%}
+            then list_filter([
+                {%- for misfit in misfits %}
+                case when {{ misfit[2] }} then {'field': '{{ misfit[0] }}', 'reason': '{{ misfit[1] }}'} end
+                {{- ',' if not loop.last }}
+                {%- endfor %}
+            ], lambda misfit: misfit is not null)
+            else []
+        end as misfits,
+        {{ readable }}
         {%- for column, condition in essential.items() %}
         and ({{ column }} is not null or not coalesce({{ condition }}, false))
         {%- endfor %} as fits

@@ -7,67 +7,59 @@
     webhook bodies that carry the whole object, as further versions of it.
 #}
 {% macro versions_of(platform, object, fields, webhook_topics=[]) %}
-    {{ config(
-        materialized='incremental',
-        incremental_strategy='delete+insert',
-        unique_key=['account', 'record_id', 'payload_hash'],
-        on_schema_change='append_new_columns',
-        meta={'platform': platform, 'object': object},
-    ) }}
-    {%- set only_new = is_staged(fields) %}
-    select distinct on (account, record_id, payload_hash)
+    {{ incremental_by(['account', 'record_id', 'payload_hash']) }}
+    {{ config(meta={'platform': platform, 'object': object}) }}
+    select
         account,
         record_id,
         payload_hash,
         {{ parsed(fields) }},
-        extracted_at as first_seen_at
+        first_seen_at,
+        {{ this_run() }} as written_in
     from (
         select
             account,
             record_id,
             payload_hash,
-            extracted_at,
-            try_cast(payload as json) as payload
-        from {{ source(platform, object) }}
-        {%- if only_new %}
-        -- By row number, so that only the payloads of new versions are read.
-        where rowid in (
-            select raw.rowid
-            from {{ source(platform, object) }} as raw
-            where {{ not_staged() }}
-        )
-        {%- endif %}
-        {%- if webhook_topics %}
-        union all
-        select * from (
+            -- Versions of one hash have one payload.
+            try_cast(any_value(payload) as json) as payload,
+            min(extracted_at) as first_seen_at
+        from (
             select
                 account,
-                coalesce(try_cast(payload as json) ->> '$.id', record_id) as record_id,
+                record_id,
                 payload_hash,
-                received_at as extracted_at,
-                try_cast(payload as json) as payload
-            from {{ source(platform, 'webhooks') }}
-            where topic in ('{{ webhook_topics | join("', '") }}')
-        ) as raw
-        {%- if only_new %}
-        where {{ not_staged() }}
-        {%- endif %}
-        {%- endif %}
+                extracted_at,
+                payload
+            from {{ source(platform, object) }}
+            {%- if is_incremental() %}
+            -- By row number, so that only the payloads of new versions are read.
+            where rowid in (
+                select raw.rowid
+                from {{ source(platform, object) }} as raw
+                where {{ not_staged() }}
+            )
+            {%- endif %}
+            {%- if webhook_topics %}
+            union all
+            select * from (
+                select
+                    account,
+                    coalesce(try_cast(payload as json) ->> '$.id', record_id) as record_id,
+                    payload_hash,
+                    received_at as extracted_at,
+                    payload
+                from {{ source(platform, 'webhooks') }}
+                where topic in ('{{ webhook_topics | join("', '") }}')
+            ) as raw
+            {%- if is_incremental() %}
+            where {{ not_staged() }}
+            {%- endif %}
+            {%- endif %}
+        ) as sights
+        group by account, record_id, payload_hash
     ) as versions
-    order by extracted_at
 {% endmacro %}
-
-{#
-    True when what is staged already has every field, so that only new rows are read. A field that a
-    newer version of the model added is filled by one more pass over everything.
-#}
-{% macro is_staged(fields) -%}
-    {#- Says yes or nothing: a `return` would end the macro that asks, where the linter renders it. -#}
-    {%- if execute and is_incremental() -%}
-        {%- set staged = adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
-        {%- if not fields | map(attribute=0) | reject('in', staged) | list -%} yes {%- endif -%}
-    {%- endif -%}
-{%- endmacro %}
 
 {# True for a row of `raw` that is no staged version yet, or an earlier sight of one. #}
 {% macro not_staged() -%}

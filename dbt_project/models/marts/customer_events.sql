@@ -1,8 +1,6 @@
-with events as (
-    {{ union_platforms('customer_events') }}
-),
+{{ incremental_by(['event_id']) }}
 
-accounts as (
+with accounts as (
     select * from {{ source('audiences', 'accounts') }}
 ),
 
@@ -10,19 +8,64 @@ records as (
     select * from {{ ref('person_records') }}
 ),
 
-emails as (
+keys as (
     select * from {{ ref('person_keys') }}
-    where identifier_type = 'email'
 ),
 
-phones as (
-    select * from {{ ref('person_keys') }}
-    where identifier_type = 'phone'
+reported as (
+    {{ union_platforms('customer_events') }}
 ),
 
-externals as (
-    select * from {{ ref('person_keys') }}
-    where identifier_type = 'external'
+told as (
+    select
+        reported.* exclude (written_in),
+        accounts.brand,
+        coalesce(reported.product_categories[1], 'none') as product_category,
+        null::varchar as former_person_id,
+        null::varchar as former_brand,
+        true as is_new
+    from reported
+    left join accounts
+        on reported.platform = accounts.platform and reported.account = accounts.account
+    {%- if is_incremental() %}
+    where reported.written_in > {{ last_written() }}
+    {%- endif %}
+),
+
+{%- if is_incremental() %}
+
+-- What was told before may have got another person: with its record, or where no record led to one.
+kept as (
+    select
+        events.* exclude (person_id, found_by, brand, written_in),
+        accounts.brand,
+        events.person_id as former_person_id,
+        events.brand as former_brand,
+        false as is_new
+    from {{ this }} as events
+    left join accounts
+        on events.platform = accounts.platform and events.account = accounts.account
+    left join records
+        on
+            events.platform = records.platform
+            and events.account = records.account
+            and events.record_id = records.record_id
+            and records.written_in > {{ last_written() }}
+    where
+        records.record_key is not null
+        or events.found_by is distinct from 'record'
+        or accounts.brand is distinct from events.brand
+),
+{%- endif %}
+
+events as (
+    select * from told
+    {%- if is_incremental() %}
+    union all by name
+    select kept.*
+    from kept
+    anti join told on kept.event_id = told.event_id
+    {%- endif %}
 ),
 
 -- An act belongs to the person of its record; one without a known record, to that of an id that
@@ -31,44 +74,67 @@ recorded as (
     select
         events.*,
         records.person_id as recorded_person_id,
-        case when records.person_id is null then {{ email_key('events.email') }} end as email_key,
-        case when records.person_id is null then {{ phone_key('events.phone') }} end as phone_key
+        case when records.person_id is null then events.external_key end as lone_external_key,
+        case when records.person_id is null then {{ email_key('events.email') }} end as lone_email,
+        case when records.person_id is null then {{ phone_key('events.phone') }} end as lone_phone
     from events
     left join records
         on
             events.platform = records.platform
             and events.account = records.account
             and events.record_id = records.record_id
+),
+
+resolved as (
+    select
+        recorded.*,
+        coalesce(
+            recorded.recorded_person_id, externals.person_id, emails.person_id, phones.person_id
+        ) as person_id,
+        case
+            when recorded.recorded_person_id is not null then 'record'
+            when externals.person_id is not null then 'external'
+            when emails.person_id is not null then 'email'
+            when phones.person_id is not null then 'phone'
+        end as found_by
+    from recorded
+    left join keys as externals
+        on
+            recorded.lone_external_key = externals.identifier
+            and externals.identifier_type = 'external'
+    left join keys as emails
+        on recorded.lone_email = emails.identifier and emails.identifier_type = 'email'
+    left join keys as phones
+        on recorded.lone_phone = phones.identifier and phones.identifier_type = 'phone'
 )
 
 select
-    recorded.event_id,
-    coalesce(
-        recorded.recorded_person_id, externals.person_id, emails.person_id, phones.person_id
-    ) as person_id,
-    recorded.platform,
-    recorded.account,
-    recorded.record_id,
-    recorded.object_id,
-    accounts.brand,
-    recorded.email,
-    recorded.phone,
-    recorded.external_key,
-    recorded.event_name,
-    recorded.raw_name,
-    recorded.country,
-    recorded.region,
-    coalesce(recorded.product_categories[1], 'none') as product_category,
-    recorded.product_categories,
-    recorded.currency,
-    recorded.properties,
-    recorded.amount,
-    recorded.counted,
-    recorded.occurred_at,
-    recorded.recorded_at
-from recorded
-left join accounts
-    on recorded.platform = accounts.platform and recorded.account = accounts.account
-left join externals on recorded.external_key = externals.identifier
-left join emails on recorded.email_key = emails.identifier
-left join phones on recorded.phone_key = phones.identifier
+    event_id,
+    person_id,
+    found_by,
+    platform,
+    account,
+    record_id,
+    object_id,
+    brand,
+    email,
+    phone,
+    external_key,
+    event_name,
+    raw_name,
+    country,
+    region,
+    product_category,
+    product_categories,
+    currency,
+    properties,
+    amount,
+    counted,
+    occurred_at,
+    recorded_at,
+    {{ this_run() }} as written_in
+from resolved
+where
+    is_new
+    or person_id is distinct from former_person_id
+    or brand is distinct from former_brand

@@ -64,7 +64,9 @@ select
     null as amount,
     counting.first_seen_at is not null as counted,
     seen.last_seen_at as occurred_at,
-    calls.first_seen_at as recorded_at
+    calls.first_seen_at as recorded_at,
+    -- Any call may change what its neighbours count for.
+    {{ this_run() }} as written_in
 from calls
 inner join seen
     on calls.account = seen.account and calls.record_id = seen.record_id

@@ -23,7 +23,8 @@ renamed as (
             'event_name': 'true',
             'email': 'registrant_id is null',
         }) }},
-        first_seen_at
+        first_seen_at,
+        written_in
     from source
 )
 

@@ -21,5 +21,6 @@ select
     null::decimal(18, 2) as amount,
     true as counted,
     acted_at as occurred_at,
-    first_seen_at as recorded_at
+    first_seen_at as recorded_at,
+    written_in
 from acts

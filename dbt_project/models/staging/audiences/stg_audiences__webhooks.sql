@@ -30,7 +30,8 @@ renamed as (
             'identifier': 'true',
             'acted_at': 'true',
         }) }},
-        first_seen_at
+        first_seen_at,
+        written_in
     from source
 )
 

@@ -62,7 +62,8 @@ select
     least(
         coalesce(deliveries.occurred_at, deliveries.first_seen_at), deliveries.first_seen_at
     ) as occurred_at,
-    deliveries.first_seen_at
+    deliveries.first_seen_at,
+    deliveries.written_in
 from deliveries
 left join contacts
     on deliveries.account = contacts.account and deliveries.object_id = contacts.record_id

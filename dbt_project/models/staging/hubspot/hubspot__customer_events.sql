@@ -32,7 +32,8 @@ pulled as (
         occurrences.event_type as raw_name,
         occurrences.properties,
         occurrences.occurred_at,
-        occurrences.first_seen_at as recorded_at
+        occurrences.first_seen_at as recorded_at,
+        occurrences.written_in
     from occurrences
     left join {{ ref('event_names') }} as names
         on names.platform = 'hubspot' and occurrences.raw_name = names.raw_name
@@ -44,8 +45,8 @@ delivered as (
         acts.account,
         acts.record_id,
         null as object_id,
-        acts.email,
-        acts.phone,
+        null as email,
+        null as phone,
         case
             when acts.is_withdrawal then 'email_unsubscribed'
             else coalesce(names.event_name, 'other')
@@ -53,7 +54,8 @@ delivered as (
         concat_ws(':', acts.act, acts.property_name) as raw_name,
         null::json as properties,
         acts.occurred_at,
-        acts.first_seen_at as recorded_at
+        acts.first_seen_at as recorded_at,
+        acts.written_in
     from acts
     left join {{ ref('event_names') }} as names
         on names.platform = 'hubspot' and acts.act = names.raw_name
@@ -82,5 +84,6 @@ select
     null as amount,
     true as counted,
     occurred_at,
-    recorded_at
+    recorded_at,
+    written_in
 from events

@@ -28,7 +28,8 @@ renamed as (
         payload_hash,
         topic,
         {{ typed(fields, essential={'act': 'true', 'object_id': 'true'}) }},
-        first_seen_at
+        first_seen_at,
+        written_in
     from source
 )
 

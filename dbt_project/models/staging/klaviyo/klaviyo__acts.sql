@@ -1,112 +1,106 @@
-with pulled as (
+{{ incremental_by(['account', 'act_id']) }}
+
+with events as (
+    select * from {{ ref('stg_klaviyo__events') }}
+    where fits
+),
+
+deliveries as (
+    select * from {{ ref('stg_klaviyo__webhooks') }}
+    where fits
+),
+
+metrics as (
+    select * from {{ ref('stg_klaviyo__metrics') }}
+    where fits
+    qualify row_number() over (
+        partition by account, record_id order by first_seen_at desc, payload_hash
+    ) = 1
+),
+
+{%- if is_incremental() %}
+
+news as (
+    select
+        account,
+        record_id as act_id
+    from events
+    where written_in > {{ last_written() }}
+    union
+    select
+        account,
+        event_id as act_id
+    from deliveries
+    where written_in > {{ last_written() }}
+    union
+    -- A metric that became known, or got another name, names its events anew.
     select
         events.account,
-        events.record_id as act_id,
-        events.profile_id as record_id,
-        null as email,
-        null as phone,
-        metrics.name as raw_name,
-        events.properties,
-        events.amount,
-        events.occurred_at,
-        events.first_seen_at
-    from {{ ref('stg_klaviyo__events') }} as events
-    left join {{ ref('stg_klaviyo__metrics') }} as metrics
-        on
-            events.account = metrics.account
-            and events.metric_id = metrics.record_id
-            and metrics.fits
-    where events.fits
+        events.record_id as act_id
+    from events
+    inner join metrics
+        on events.account = metrics.account and events.metric_id = metrics.record_id
+    where metrics.written_in > {{ last_written() }}
+),
+{%- endif %}
+
+pulled as (
+    select events.*
+    from events
+    {%- if is_incremental() %}
+    where
+        exists (
+            from news
+            where
+                events.account = news.account
+                and events.record_id = news.act_id
+        )
+    {%- endif %}
     qualify row_number() over (
         partition by events.account, events.record_id
-        order by events.first_seen_at, metrics.first_seen_at desc, events.payload_hash
+        order by events.first_seen_at, events.payload_hash
     ) = 1
 ),
 
 delivered as (
     select
-        account,
-        event_id as act_id,
-        profile_id as record_id,
-        email,
-        phone,
-        item_topic as raw_name,
-        properties,
-        null as amount,
-        coalesce(occurred_at, occurred_epoch) as occurred_at,
-        first_seen_at
-    from {{ ref('stg_klaviyo__webhooks') }}
-    where fits
-),
-
-acts as (
-    select
-        1 as preference,
-        *
-    from pulled
-    union all by name
-    select
-        2 as preference,
-        *
-    from delivered
-),
-
--- The pull and the webhook show the same act under the same id.
-distinct_acts as (
-    select
-        account,
-        act_id,
-        coalesce(max(record_id), '') as record_id,
-        max(email) as email,
-        max(phone) as phone,
-        arg_min(raw_name, preference) as raw_name,
-        arg_min(properties, preference) as properties,
-        max(amount) as amount,
-        arg_min(occurred_at, preference) as occurred_at,
-        min(first_seen_at) as first_seen_at
-    from acts
-    group by account, act_id
-),
-
-profiles as (
-    select
-        account,
-        record_id,
-        email,
-        phone
-    from {{ ref('stg_klaviyo__profiles') }}
-    where fits
-    qualify row_number() over (
-        partition by account, record_id order by updated_at desc, first_seen_at desc, payload_hash
-    ) = 1
+        deliveries.account,
+        deliveries.event_id,
+        max(deliveries.profile_id) as profile_id,
+        max(deliveries.email) as email,
+        max(deliveries.phone) as phone,
+        arg_min(deliveries.item_topic, deliveries.first_seen_at) as item_topic,
+        arg_min(deliveries.properties, deliveries.first_seen_at) as properties,
+        min(coalesce(deliveries.occurred_at, deliveries.occurred_epoch)) as occurred_at,
+        min(deliveries.first_seen_at) as first_seen_at
+    from deliveries
+    {%- if is_incremental() %}
+    where
+        exists (
+            from news
+            where
+                deliveries.account = news.account
+                and deliveries.event_id = news.act_id
+        )
+    {%- endif %}
+    group by deliveries.account, deliveries.event_id
 )
 
+-- The pull and the webhook show the same act under the same id.
 select
-    acts.account,
-    acts.act_id,
-    nullif(acts.record_id, '') as record_id,
-    coalesce({{ email_key('acts.email') }}, {{ email_key('profiles.email') }}) as email,
-    coalesce({{ phone_key('acts.phone') }}, {{ phone_key('profiles.phone') }}) as phone,
-    acts.raw_name,
-    coalesce(names.event_name, 'other') as event_name,
-    names.channel,
-    names.state,
-    case
-        when
-            names.suppression_kind = 'hard_bounce'
-            and lower(coalesce(
-                (acts.properties ->> '$."Bounce Type"'), (acts.properties ->> '$.bounce_type')
-            )) = 'soft'
-            then null
-        else names.suppression_kind
-    end as suppression_kind,
-    names.method,
-    acts.properties,
-    acts.amount,
-    acts.occurred_at,
-    acts.first_seen_at
-from distinct_acts as acts
-left join profiles
-    on acts.account = profiles.account and acts.record_id = profiles.record_id
-left join {{ ref('event_names') }} as names
-    on names.platform = 'klaviyo' and acts.raw_name = names.raw_name
+    coalesce(pulled.account, delivered.account) as account,
+    coalesce(pulled.record_id, delivered.event_id) as act_id,
+    coalesce(pulled.profile_id, delivered.profile_id) as record_id,
+    delivered.email,
+    delivered.phone,
+    coalesce(metrics.name, delivered.item_topic) as raw_name,
+    coalesce(pulled.properties, delivered.properties) as properties,
+    pulled.amount,
+    coalesce(pulled.occurred_at, delivered.occurred_at) as occurred_at,
+    least(pulled.first_seen_at, delivered.first_seen_at) as first_seen_at,
+    {{ this_run() }} as written_in
+from pulled
+full join delivered
+    on pulled.account = delivered.account and pulled.record_id = delivered.event_id
+left join metrics
+    on pulled.account = metrics.account and pulled.metric_id = metrics.record_id

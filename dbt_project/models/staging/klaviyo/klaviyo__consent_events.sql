@@ -7,7 +7,7 @@ with profiles as (
 ),
 
 acts as (
-    select * from {{ ref('klaviyo__acts') }}
+    select * from {{ ref('klaviyo__statements') }}
     where state is not null
 ),
 

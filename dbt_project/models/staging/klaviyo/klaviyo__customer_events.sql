@@ -1,23 +1,30 @@
 with acts as (
     select * from {{ ref('klaviyo__acts') }}
+),
+
+names as (
+    select * from {{ ref('event_names') }}
+    where platform = 'klaviyo'
 )
 
 select
-    'klaviyo:' || account || ':event:' || act_id as event_id,
-    account,
-    record_id,
+    'klaviyo:' || acts.account || ':event:' || acts.act_id as event_id,
+    acts.account,
+    acts.record_id,
     null as object_id,
-    email,
-    phone,
-    event_name,
-    raw_name,
+    {{ email_key('acts.email') }} as email,
+    {{ phone_key('acts.phone') }} as phone,
+    coalesce(names.event_name, 'other') as event_name,
+    acts.raw_name,
     null as country,
     null as region,
     null as currency,
     []::varchar[] as product_categories,
-    properties,
-    amount,
+    acts.properties,
+    acts.amount,
     true as counted,
-    occurred_at,
-    first_seen_at as recorded_at
+    acts.occurred_at,
+    acts.first_seen_at as recorded_at,
+    acts.written_in
 from acts
+left join names on acts.raw_name = names.raw_name

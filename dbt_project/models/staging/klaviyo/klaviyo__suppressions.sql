@@ -4,7 +4,7 @@ with profiles as (
 ),
 
 acts as (
-    select * from {{ ref('klaviyo__acts') }}
+    select * from {{ ref('klaviyo__statements') }}
     where suppression_kind is not null
 ),
 

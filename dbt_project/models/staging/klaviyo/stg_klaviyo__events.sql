@@ -16,7 +16,8 @@ renamed as (
         record_id,
         payload_hash,
         {{ typed(fields, essential={'occurred_at': 'true'}) }},
-        first_seen_at
+        first_seen_at,
+        written_in
     from source
 )
 

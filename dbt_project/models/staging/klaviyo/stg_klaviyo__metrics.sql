@@ -12,7 +12,8 @@ renamed as (
         record_id,
         payload_hash,
         {{ typed(fields, essential={'name': 'true'}) }},
-        first_seen_at
+        first_seen_at,
+        written_in
     from source
 )
 

@@ -38,7 +38,8 @@ renamed as (
             'item_topic': 'true',
             'occurred_at': 'occurred_epoch is null',
         }) }},
-        first_seen_at
+        first_seen_at,
+        written_in
     from source
 )
 

@@ -36,7 +36,8 @@ order_events as (
             and coalesce(financial_status, '') not in ('voided', 'refunded')
         ) as counted,
         occurred_at,
-        first_seen_at as recorded_at
+        first_seen_at as recorded_at,
+        written_in
     from acts
     where occurred_at is not null
 ),
@@ -83,7 +84,8 @@ delivery_events as (
             deliveries.updated_at,
             deliveries.first_seen_at
         ) as occurred_at,
-        deliveries.first_seen_at as recorded_at
+        deliveries.first_seen_at as recorded_at,
+        deliveries.written_in
     from deliveries
     left join {{ ref('event_names') }} as names
         on names.platform = 'shopify' and deliveries.topic = names.raw_name

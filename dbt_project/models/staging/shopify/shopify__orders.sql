@@ -1,18 +1,52 @@
-with versions as (
+{{ incremental_by(['account', 'record_id']) }}
+
+with staged as (
     select * from {{ ref('stg_shopify__orders') }}
     where fits
 ),
 
-latest as (
+{%- if is_incremental() %}
+
+news as (
     select
-        *,
-        min(first_seen_at) over record as order_first_seen_at,
-        min(updated_at) filter (where financial_status = 'paid') over record as paid_at,
+        account,
+        record_id
+    from staged
+    where written_in > {{ last_written() }}
+),
+{%- endif %}
+
+versions as (
+    select *
+    from staged
+    {%- if is_incremental() %}
+    where
+        exists (
+            from news
+            where
+                staged.account = news.account
+                and staged.record_id = news.record_id
+        )
+    {%- endif %}
+),
+
+histories as (
+    select
+        account,
+        record_id,
+        min(first_seen_at) as first_seen_at,
+        -- What was undone stays undone.
+        min(cancelled_at) as cancelled_at,
+        min(updated_at) filter (where financial_status = 'paid') as paid_at,
         min(updated_at) filter (
             where financial_status in ('refunded', 'partially_refunded')
-        ) over record as refunded_at
+        ) as refunded_at
     from versions
-    window record as (partition by account, record_id)
+    group by account, record_id
+),
+
+latest as (
+    select * from versions
     qualify row_number() over (
         partition by account, record_id
         order by updated_at desc, first_seen_at desc, payload_hash
@@ -65,11 +99,14 @@ select
     [trim(tag) for tag in string_split(coalesce(latest.tags, ''), ',')] as tags,
     latest.total_price,
     latest.processed_at,
-    latest.paid_at,
-    latest.refunded_at,
-    latest.cancelled_at,
+    histories.paid_at,
+    histories.refunded_at,
+    histories.cancelled_at,
     latest.updated_at,
-    latest.order_first_seen_at as first_seen_at
+    histories.first_seen_at,
+    {{ this_run() }} as written_in
 from latest
+inner join histories
+    on latest.account = histories.account and latest.record_id = histories.record_id
 left join by_order
     on latest.account = by_order.account and latest.record_id = by_order.record_id

@@ -32,7 +32,8 @@ renamed as (
         record_id,
         payload_hash,
         {{ typed(fields, essential={'created_at': 'true', 'updated_at': 'true'}) }},
-        first_seen_at
+        first_seen_at,
+        written_in
     from source
 )
 

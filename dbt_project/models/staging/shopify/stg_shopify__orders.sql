@@ -34,7 +34,8 @@ renamed as (
         {{ typed(fields, essential={
             'order_id': 'true', 'processed_at': 'true', 'updated_at': 'true'
         }) }},
-        first_seen_at
+        first_seen_at,
+        written_in
     from source
 )
 

@@ -46,7 +46,8 @@ renamed as (
                 'customers/marketing_consent_update'
             )",
         }) }},
-        first_seen_at
+        first_seen_at,
+        written_in
     from source
 )
 

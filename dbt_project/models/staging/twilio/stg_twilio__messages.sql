@@ -26,7 +26,8 @@ renamed as (
             'direction': 'true',
             'created_at': 'true',
         }) }},
-        first_seen_at
+        first_seen_at,
+        written_in
     from source
 )
 

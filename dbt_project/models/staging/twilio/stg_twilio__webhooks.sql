@@ -25,7 +25,8 @@ renamed as (
             'from_address': 'message_status is null',
             'to_address': 'message_status is not null',
         }) }},
-        first_seen_at
+        first_seen_at,
+        written_in
     from source
 )
 

@@ -24,5 +24,6 @@ select
     null as amount,
     true as counted,
     occurred_at,
-    first_seen_at as recorded_at
+    first_seen_at as recorded_at,
+    written_in
 from texts

@@ -1,37 +1,87 @@
-with logged as (
-    select * from {{ ref('stg_twilio__messages') }}
-    where fits
-    qualify row_number() over (
-        partition by account, record_id
-        order by updated_at desc nulls last, first_seen_at desc, payload_hash
-    ) = 1
-),
+{{ incremental_by(['account', 'message_sid']) }}
 
-first_logged as (
+with messages as (
     select
-        account,
-        record_id,
-        min(first_seen_at) as first_seen_at
+        *,
+        case when direction = 'inbound' then from_address else to_address end as address
     from {{ ref('stg_twilio__messages') }}
     where fits
-    group by account, record_id
+),
+
+deliveries as (
+    select
+        *,
+        case when message_status is null then from_address else to_address end as address
+    from {{ ref('stg_twilio__webhooks') }}
+    where fits
+),
+
+{%- if is_incremental() %}
+
+-- A text may change what later texts of the same address mean.
+news as (
+    select
+        account,
+        address
+    from messages
+    where written_in > {{ last_written() }}
+    union
+    select
+        account,
+        address
+    from deliveries
+    where written_in > {{ last_written() }}
+),
+{%- endif %}
+
+logged as (
+    select
+        messages.*,
+        min(messages.first_seen_at) over (
+            partition by messages.account, messages.record_id
+        ) as first_logged_at
+    from messages
+    {%- if is_incremental() %}
+    where
+        exists (
+            from news
+            where
+                messages.account = news.account
+                and messages.address = news.address
+        )
+    {%- endif %}
+    qualify row_number() over (
+        partition by messages.account, messages.record_id
+        order by
+            messages.updated_at desc nulls last,
+            messages.first_seen_at desc,
+            messages.payload_hash
+    ) = 1
 ),
 
 delivered as (
     select
-        account,
-        message_sid as record_id,
-        bool_and(message_status is null) as inbound,
-        max(messaging_service_sid) as messaging_service_sid,
-        max(from_address) as from_address,
-        max(to_address) as to_address,
-        max(body) as body,
-        max(upper(opt_out_type)) as opt_out_type,
-        max(error_code) as error_code,
-        min(first_seen_at) as first_seen_at
-    from {{ ref('stg_twilio__webhooks') }}
-    where fits
-    group by account, message_sid
+        deliveries.account,
+        deliveries.message_sid as record_id,
+        bool_and(deliveries.message_status is null) as inbound,
+        max(deliveries.messaging_service_sid) as messaging_service_sid,
+        max(deliveries.from_address) as from_address,
+        max(deliveries.to_address) as to_address,
+        max(deliveries.body) as body,
+        max(upper(deliveries.opt_out_type)) as opt_out_type,
+        max(deliveries.error_code) as error_code,
+        min(deliveries.first_seen_at) as first_seen_at
+    from deliveries
+    {%- if is_incremental() %}
+    where
+        exists (
+            from news
+            where
+                deliveries.account = news.account
+                and deliveries.address = news.address
+        )
+    {%- endif %}
+    group by deliveries.account, deliveries.message_sid
 ),
 
 -- The log and the webhooks show the same message under the same sid.
@@ -49,10 +99,8 @@ texts as (
         coalesce(logged.error_code, delivered.error_code) as error_code,
         logged.payload_hash,
         coalesce(logged.sent_at, logged.created_at, delivered.first_seen_at) as occurred_at,
-        least(first_logged.first_seen_at, delivered.first_seen_at) as first_seen_at
+        least(logged.first_logged_at, delivered.first_seen_at) as first_seen_at
     from logged
-    left join first_logged
-        on logged.account = first_logged.account and logged.record_id = first_logged.record_id
     full join delivered
         on logged.account = delivered.account and logged.record_id = delivered.record_id
 ),
@@ -129,6 +177,7 @@ select
     error_code,
     inbound,
     occurred_at,
-    first_seen_at
+    first_seen_at,
+    {{ this_run() }} as written_in
 from heard
 where address is not null
