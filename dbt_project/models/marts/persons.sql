@@ -6,13 +6,24 @@ person_records as (
     select * from {{ ref('person_records') }}
 ),
 
-events as (
-    select * from {{ ref('customer_events') }}
-    where country is not null and person_id is not null
-),
-
 clock as (
     select * from {{ ref('clock') }}
+),
+
+-- Where goods went, once per person and place.
+shipments as (
+    select
+        events.person_id,
+        events.country,
+        events.region,
+        max(events.occurred_at) as known_at
+    from {{ ref('customer_events') }} as events
+    cross join clock
+    where
+        events.country is not null
+        and events.person_id is not null
+        and events.occurred_at < clock.as_of
+    group by events.person_id, events.country, events.region
 ),
 
 countries as (
@@ -49,17 +60,17 @@ phones as (
 
 places as (
     select
-        events.person_id,
+        shipments.person_id,
         1 as preference,
         countries.country,
-        coalesce(regions.region, upper(events.region)) as region,
-        events.occurred_at as known_at
-    from events
-    cross join clock
-    inner join countries on lower(trim(events.country)) = countries.name
+        coalesce(regions.region, upper(shipments.region)) as region,
+        shipments.known_at
+    from shipments
+    inner join countries on lower(trim(shipments.country)) = countries.name
     left join regions
-        on countries.country = regions.country and lower(trim(events.region)) = regions.name
-    where events.occurred_at < clock.as_of
+        on
+            countries.country = regions.country
+            and lower(trim(shipments.region)) = regions.name
     union all
     select
         person_records.person_id,
