@@ -35,7 +35,7 @@ _GUIDE = {
     "destination.py": "override what the platform offers, one call a method; never write a grant",
     "tables.py": "list limits with their source, and every webhook topic with its standard event and lane",
     "README.md": "say what is pulled, which keys an account needs, how webhooks are set up, what is pushed",
-    "sandbox": "write the stand-in from the platform's documentation, not from our client",
+    "sandbox": "write the stand-in from the platform's documentation, not our client; give its acts names of their own",
     "dbt_project": "type this platform's payloads and give them the six shapes; explain each model in the yml",
     "tests": "pin request bodies and use the platform's official signature vectors and sample payloads",
     "dlt_sources": "keep what this platform needs too, delete the rest",

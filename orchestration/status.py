@@ -53,7 +53,8 @@ def _print(found: Standing) -> None:
             out.print(f"  {plan.plan_id[:12]}: {'; '.join(plan.because)}")
     for account, count in found.dead_rows.items():
         out.print(f"Dead letters at {account}: {count}")
-    out.print(f"Unresolved opt-outs: {found.unresolved}; values in quarantine: {found.quarantined}")
+    quarantined = "unknown" if found.quarantined is None else found.quarantined
+    out.print(f"Unresolved opt-outs: {found.unresolved}; values in quarantine: {quarantined}")
     for text in found.silent_feeds:
         out.print(f"Silent feed: {text}")
     if found.never_approved:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import astuple
 from typing import Any
 
@@ -16,6 +16,8 @@ from orchestration.console import markdown_table
 from orchestration.home import Home
 from orchestration.reporting import coverage
 from orchestration.reporting.runs import current_path
+
+_log = logging.getLogger(__name__)
 
 _COVERAGE: Mapping[str, tuple[Any, Any]] = {
     "consent coverage": (coverage.ConsentCoverage, coverage.consent_coverage),
@@ -35,10 +37,13 @@ def coverage_of(home: Home) -> dict[str, MetadataValue[Any]]:
     """Consent coverage per source and age coverage per kind of goods, from the published copy; what can be read."""
     found: dict[str, MetadataValue[Any]] = {}
     # These figures are for looking at: want of them must not keep anybody from being removed.
-    with suppress(duckdb.Error), duckdb.connect(str(home.published / WAREHOUSE), read_only=True) as connection:
-        for name, (kind, read) in _COVERAGE.items():
-            columns = [column.replace("_", " ") for column in kind.__slots__]
-            found[name] = MetadataValue.md(markdown_table(columns, [astuple(row) for row in read(connection)]))
+    try:
+        with duckdb.connect(str(home.published / WAREHOUSE), read_only=True) as connection:
+            for name, (kind, read) in _COVERAGE.items():
+                columns = [column.replace("_", " ") for column in kind.__slots__]
+                found[name] = MetadataValue.md(markdown_table(columns, [astuple(row) for row in read(connection)]))
+    except duckdb.Error as error:
+        _log.warning("The coverage cannot be read from the published copy: %s", type(error).__name__)
     return found
 
 

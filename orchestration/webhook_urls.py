@@ -103,9 +103,10 @@ def revoke(beginning: str, *, as_json: bool) -> int:
 
 def require_leaving(audience: str, tags: Sequence[str]) -> None:
     """ConfigurationError, naming file and line to write, unless the audience's twin is left on each of these tags."""
-    twins = _twins()
+    twins, unreadable = _twins()
     if audience not in twins:
-        raise ConfigurationError(f"There is no audience {audience!r}; known are {', '.join(sorted(twins))}.")
+        unread = f" These could not be read: {', '.join(unreadable)}." if unreadable else ""
+        raise ConfigurationError(f"There is no audience {audience!r}; known are {', '.join(sorted(twins))}.{unread}")
     file, twin = twins[audience]
     named = [str(name) for name in twin.get("leave_on") or ()]
     left_on = {event_name(name) for name in named}
@@ -118,9 +119,10 @@ def require_leaving(audience: str, tags: Sequence[str]) -> None:
         )
 
 
-def _twins() -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """Audience → the file of its twin and what the file says of it; files that cannot be read are left out."""
+def _twins() -> tuple[dict[str, tuple[str, Mapping[str, Any]]], list[str]]:
+    """Audience → the file of its twin and what the file says of it; and the files that cannot be read."""
     found: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    unreadable: list[str] = []
     for path in sorted((home.DBT_PROJECT / "models" / "segments").glob("*.yml")):
         try:
             models = (yaml.safe_load(path.read_text()) or {}).get("models") or []
@@ -128,8 +130,8 @@ def _twins() -> dict[str, tuple[str, Mapping[str, Any]]]:
                 twin = model["config"]["meta"]["audience"]
                 found[str(model["name"])] = (f"models/segments/{path.name}", twin)
         except (yaml.YAMLError, AttributeError, KeyError, TypeError):
-            continue
-    return found
+            unreadable.append(f"models/segments/{path.name}")
+    return found, unreadable
 
 
 def _account(platform: str, account: str) -> Account:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -13,6 +14,8 @@ from orchestration.activation.gate import GateRow
 from orchestration.activation.outcomes import FINAL, Book
 from orchestration.activation.patience import OutOfPatienceError, Patience
 from orchestration.activation.planned import Call, PlannedRow
+
+_log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
 #: Calls that halving may add to one call before what is left of it waits for a later run.
@@ -250,7 +253,8 @@ class Caller:
         """The records of members made just now; one that cannot be learnt is matched by a later plan."""
         try:
             return self._records([row for row in rows if row.record_id is None])
-        except PlatformError:
+        except PlatformError as error:
+            _log.info("The records of members made just now are not known yet: %s", type(error).__name__)
             return {}
 
     def _refused(self, rows: Sequence[PlannedRow], state: str, code: str, detail: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ import duckdb
 from orchestration.activation.publish import WAREHOUSE
 from orchestration.home import Home
 from orchestration.warehouse import has_table
+
+_log = logging.getLogger(__name__)
 
 #: Stands for people whom the segment's SQL returns now and did not before, or the other way round.
 INTEREST = "interest"
@@ -39,7 +42,8 @@ def changes(
     name = str(former).replace("'", "''")
     try:
         connection.execute(f"ATTACH '{name}' AS former (READ_ONLY)")
-    except duckdb.Error:
+    except duckdb.Error as error:
+        _log.warning("The former copy cannot be opened, so nothing is compared with it: %s", type(error).__name__)
         return None
     try:
         [(published,)] = connection.execute("SELECT max(build_id) FROM former.marts.clock").fetchall()
@@ -56,7 +60,8 @@ def changes(
             for audience in audiences
             if audience in known and has_table(connection, "audiences", audience)
         ]
-    except duckdb.Error:
+    except duckdb.Error as error:
+        _log.warning("The former copy cannot be compared with: %s", type(error).__name__)
         return None
     finally:
         connection.execute("DETACH former")

@@ -98,7 +98,7 @@ class Standing:
     unresolved: int
     held: Sequence[HeldPlan]
     dead_rows: dict[str, int]
-    quarantined: int
+    quarantined: int | None
     never_approved: Sequence[str]
     baselines_due: Sequence[str]
     silent_feeds: Sequence[str]
@@ -177,11 +177,11 @@ def _alive(state: State) -> bool:
 
 def _published(
     home: Home, platforms: Sequence[Platform], accounts: Sequence[Account], now: datetime
-) -> tuple[list[SourceAge], int]:
-    """Ages of the sources and values in quarantine; nothing before the first build."""
+) -> tuple[list[SourceAge], int | None]:
+    """Ages of the sources and values in quarantine; none and unknown before the first build that published them."""
     path = home.published_warehouse
     if not path.exists():
-        return [], 0
+        return [], None
     known: list[Source] = []
     count: tuple[int, ...] | None = None
     with duckdb.connect(str(path), read_only=True) as connection, contextlib.suppress(duckdb.CatalogException):
@@ -197,7 +197,7 @@ def _published(
         )
         for one in known
     ]
-    return ages, count[0] if count else 0
+    return ages, count[0] if count else None
 
 
 def _owed(state: State) -> list[Owed]:

@@ -277,6 +277,6 @@ def next_build(build: Build, *, days: int = 0) -> None:
     with build.raw() as raw:
         raw.connection.execute(
             "insert into raw_audiences.builds"
-            f" select build_id + 1, as_of + to_days({days}), known_at + to_days({days}), now() from raw_audiences.builds"
-            " order by build_id desc limit 1"
+            f" select build_id + 1, as_of + to_days({days}), known_at + to_days({days}), now()"
+            " from raw_audiences.builds order by build_id desc limit 1"
         )

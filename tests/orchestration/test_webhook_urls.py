@@ -105,6 +105,8 @@ def test_an_audience_that_is_not_left_on_the_tag_is_told_the_line_to_write(home:
     assert 'models/segments/others.yml, under audience: leave_on: [order_placed, "tag:Gold Buyer"]' in str(raised.value)
     with pytest.raises(ConfigurationError, match="known are others, webinar_follow_up"):
         run("webhooks", "new", "--tag", "Buyer", "--audience", "nobody")
+    with pytest.raises(ConfigurationError, match=r"could not be read: models/segments/broken\.yml"):
+        run("webhooks", "new", "--tag", "Buyer", "--audience", "broken")
     assert run("webhooks", "tokens").startswith("There is no token yet")
 
 
