@@ -23,6 +23,8 @@ def environment(home: Home) -> dict[str, str]:
         "AUDIENCES_WAREHOUSE": str(home.warehouse),
         "DBT_TARGET_PATH": str(home.dbt / "target"),
         "DBT_LOG_PATH": str(home.dbt / "logs"),
+        # The debug log repeats every statement, which lies in the target folder anyway, at a tenth of the run.
+        "DBT_LOG_LEVEL_FILE": "info",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
 

@@ -1,0 +1,1 @@
+"""What-if: imaginary people and questions about them, decided by the models that production runs."""
