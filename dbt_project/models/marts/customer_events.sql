@@ -74,9 +74,15 @@ recorded as (
     select
         events.*,
         records.person_id as recorded_person_id,
-        case when records.person_id is null then events.external_key end as lone_external_key,
-        case when records.person_id is null then {{ email_key('events.email') }} end as lone_email,
-        case when records.person_id is null then {{ phone_key('events.phone') }} end as lone_phone
+        case
+            when records.person_id is null then events.world || events.external_key
+        end as lone_external_key,
+        case
+            when records.person_id is null then events.world || {{ email_key('events.email') }}
+        end as lone_email,
+        case
+            when records.person_id is null then events.world || {{ phone_key('events.phone') }}
+        end as lone_phone
     from events
     left join records
         on
@@ -112,6 +118,7 @@ select
     event_id,
     person_id,
     found_by,
+    world,
     platform,
     account,
     record_id,

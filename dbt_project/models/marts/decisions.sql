@@ -21,12 +21,14 @@ questions as (
 keys as (
     select
         person_id,
+        world,
         identifier_type,
         identifier
     from {{ ref('person_keys') }}
     union all
     select
         person_id,
+        world,
         'person' as identifier_type,
         person_id as identifier
     from {{ ref('persons') }}
@@ -44,7 +46,8 @@ blocks as (
     from {{ ref('identifier_blocks') }} as blocks
     inner join questions
         on
-            blocks.identifier_type = questions.identifier_type
+            blocks.world = questions.world
+            and blocks.identifier_type = questions.identifier_type
             and blocks.channel in ('*', questions.channel)
             and blocks.topic in ('*', questions.topic)
     group by all
@@ -59,7 +62,8 @@ person_blocks as (
     from {{ ref('person_blocks') }} as blocks
     inner join questions
         on
-            blocks.channel in ('*', questions.channel)
+            blocks.world = questions.world
+            and blocks.channel in ('*', questions.channel)
             and blocks.topic in ('*', questions.topic)
     group by all
 ),
@@ -124,7 +128,8 @@ considered as (
         case when list_contains(ages.reason_codes, 'under_age') then ages.next_change_at end
             as next_change_at
     from keys
-    inner join questions on keys.identifier_type = questions.identifier_type
+    inner join questions
+        on keys.world = questions.world and keys.identifier_type = questions.identifier_type
     left join person_blocks
         on
             keys.person_id = person_blocks.person_id

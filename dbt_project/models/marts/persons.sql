@@ -18,7 +18,7 @@ shipments as (
         events.region,
         max(events.occurred_at) as known_at
     from {{ ref('customer_events') }} as events
-    cross join clock
+    inner join clock on events.world = clock.world
     where
         events.country is not null
         and events.person_id is not null
@@ -108,6 +108,7 @@ place as (
 profile as (
     select
         person_records.person_id,
+        any_value(person_records.world) as world,
         any_value(person_records.first_seen_record) as first_seen_record,
         arg_max(records.language, records.updated_at) as language,
         arg_max(zones.name, records.updated_at) as time_zone,
@@ -121,6 +122,7 @@ profile as (
 
 select
     profile.person_id,
+    profile.world,
     profile.first_seen_record,
     place.country,
     place.region,

@@ -1,14 +1,25 @@
-{% set asked = questions_asked() if execute else [] %}
+{% set asked = questions_asked() if execute and not var('cases', false) else [] %}
 
-with asked (channel, purpose, topic, sender, product_category, policy) as (
+with asked (world, channel, purpose, topic, sender, product_category, policy) as (
     {%- if asked %}
     values
     {%- for question in asked %}
-    ({{ question }}){{ ',' if not loop.last }}
+    ('', {{ question }}){{ ',' if not loop.last }}
     {%- endfor %}
+    {%- elif var('cases', false) %}
+    select
+        world,
+        channel,
+        purpose,
+        topic,
+        sender,
+        product_category,
+        policy
+    from {{ source('cases', 'questions') }}
     {%- else %}
     select
         unnest([]::varchar[]),
+        '',
         '',
         '',
         '',
@@ -21,8 +32,9 @@ clock as (
     select * from {{ ref('clock') }}
 )
 
-select
-    concat_ws(
+select distinct
+    clock.world,
+    clock.world || concat_ws(
         '|', asked.channel, asked.purpose, asked.topic, asked.sender, asked.product_category,
         asked.policy
     ) as question_id,
@@ -35,4 +47,4 @@ select
     clock.as_of,
     clock.known_at
 from asked
-cross join clock
+inner join clock on asked.world = clock.world

@@ -9,6 +9,7 @@ records as (
 select
     evidence.age_evidence_id,
     records.person_id,
+    evidence.world,
     evidence.platform,
     evidence.account,
     evidence.record_id,

@@ -28,15 +28,16 @@ subjects as (
     from persons
     inner join jurisdictions
         on
-            persons.country is not distinct from jurisdictions.country
+            persons.world = jurisdictions.world
+            and persons.country is not distinct from jurisdictions.country
             and persons.region is not distinct from jurisdictions.region
-    cross join clock
+    inner join clock on persons.world = clock.world
 ),
 
 evidence as (
     select evidence.*
     from {{ ref('age_evidence') }} as evidence
-    cross join clock
+    inner join clock on evidence.world = clock.world
     left join placeholders
         on evidence.value = placeholders.birth_date and evidence.level <= placeholders.level
     where

@@ -1,5 +1,6 @@
 with asked as (
     select distinct
+        world,
         channel,
         product_category,
         as_of
@@ -9,6 +10,7 @@ with asked as (
 
 places as (
     select distinct
+        world,
         country,
         region
     from {{ ref('persons') }}
@@ -39,6 +41,7 @@ countries as (
 
 ruled as (
     select
+        places.world,
         places.country,
         places.region,
         asked.product_category,
@@ -59,7 +62,7 @@ ruled as (
                 and legality.lawful
         ) as lawful_somewhere
     from places
-    cross join asked
+    inner join asked on places.world = asked.world
     left join ages as exact
         on
             asked.product_category = exact.category
@@ -88,6 +91,7 @@ ruled as (
 )
 
 select
+    world,
     country,
     region,
     product_category,

@@ -5,6 +5,7 @@ with questions as (
 -- Beside the questions asked, every channel as a whole: what `withdrawals` pushes.
 scopes as (
     select distinct
+        world,
         channel,
         purpose,
         topic,
@@ -14,6 +15,7 @@ scopes as (
     from questions
     union
     select
+        clock.world,
         channels.channel,
         'marketing' as purpose,
         '*' as topic,
@@ -56,6 +58,7 @@ heard as (
         resolved.consent_event_id,
         resolved.identifier_type,
         resolved.identifier,
+        scopes.world,
         scopes.channel,
         scopes.purpose,
         scopes.topic,
@@ -70,7 +73,8 @@ heard as (
     from resolved
     inner join scopes
         on
-            resolved.channel = scopes.channel
+            resolved.world = scopes.world
+            and resolved.channel = scopes.channel
             and resolved.recorded_at <= scopes.known_at
             and coalesce(resolved.effective_lo, resolved.effective_hi) <= scopes.as_of
     where
@@ -82,7 +86,12 @@ heard as (
             or (
                 resolved.state = 'withdrawn'
                 and scopes.topic <> '*'
-                and resolved.topic not in (select topic from questions)
+                and not exists (
+                    from questions
+                    where
+                        questions.world = resolved.world
+                        and questions.topic = resolved.topic
+                )
             )
         )
         and (resolved.expires_at is null or resolved.expires_at > scopes.as_of)
@@ -90,6 +99,7 @@ heard as (
 
 weighed as (
     select
+        world,
         channel,
         purpose,
         topic,
@@ -134,6 +144,7 @@ select
         when 'granted' then granted_id
         else other_id
     end as consent_event_id,
+    world,
     identifier_type,
     identifier,
     channel,

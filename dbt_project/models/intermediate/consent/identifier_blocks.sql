@@ -1,17 +1,21 @@
-with suppressions as (
-    select * from {{ ref('suppressions') }}
-    where
-        scope = 'identifier'
-        and recorded_at <= (select known_at from {{ ref('clock') }})
-        and coalesce(ended_at > (select known_at from {{ ref('clock') }}), true)
+with known as (
+    select
+        suppressions.*,
+        clock.known_at
+    from {{ ref('suppressions') }} as suppressions
+    inner join {{ ref('clock') }} as clock on suppressions.world = clock.world
+    where suppressions.recorded_at <= clock.known_at
+),
+
+suppressions as (
+    select * from known
+    where scope = 'identifier' and coalesce(ended_at > known_at, true)
 ),
 
 -- Blocks set by hand in this house, lifted ones included, on whatever scope.
 by_hand as (
-    select * from {{ ref('suppressions') }}
-    where
-        platform = 'audiences'
-        and recorded_at <= (select known_at from {{ ref('clock') }})
+    select * from known
+    where platform = 'audiences'
 ),
 
 statements as (
@@ -73,6 +77,7 @@ standing as (
 blocked as (
     select
         keys.person_id,
+        keys.world,
         keys.identifier_type,
         keys.identifier,
         standing.channel,
@@ -88,6 +93,7 @@ blocked as (
     -- A reason that names a record only binds the identifiers of that record's person.
     select
         keys.person_id,
+        keys.world,
         keys.identifier_type,
         keys.identifier,
         standing.channel,
@@ -109,6 +115,7 @@ blocked as (
 
 select
     person_id,
+    world,
     identifier_type,
     identifier,
     channel,

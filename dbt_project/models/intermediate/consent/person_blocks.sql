@@ -1,15 +1,18 @@
 with suppressions as (
-    select * from {{ ref('suppressions') }}
+    select suppressions.*
+    from {{ ref('suppressions') }} as suppressions
+    inner join {{ ref('clock') }} as clock on suppressions.world = clock.world
     where
-        scope = 'person'
-        and recorded_at <= (select known_at from {{ ref('clock') }})
-        and coalesce(ended_at > (select known_at from {{ ref('clock') }}), true)
+        suppressions.scope = 'person'
+        and suppressions.recorded_at <= clock.known_at
+        and coalesce(suppressions.ended_at > clock.known_at, true)
 ),
 
 -- Also keys that a record no longer shows: they still lead to the person.
 keys as (
     select
         records.person_id,
+        records.world,
         keys.platform,
         keys.account,
         keys.record_id,
@@ -52,7 +55,8 @@ blocked as (
         named_keys.reason_code,
         named_keys.channel,
         named_keys.topic,
-        keys.person_id
+        keys.person_id,
+        keys.world
     from named_keys
     inner join keys
         on named_keys.key_type = keys.key_type and named_keys.target_key = keys.target_key
@@ -62,7 +66,8 @@ blocked as (
         suppressions.reason_code,
         suppressions.channel,
         suppressions.topic,
-        records.person_id
+        records.person_id,
+        records.world
     from suppressions
     inner join {{ ref('person_records') }} as records
         on
@@ -73,6 +78,7 @@ blocked as (
 
 select
     person_id,
+    world,
     channel,
     topic,
     list(distinct reason_code order by reason_code) as reason_codes,

@@ -11,9 +11,10 @@ select
     reasons.platform,
     reasons.account,
     reasons.record_id,
+    reasons.world,
     reasons.kind,
     reasons.identifier_type,
-    reasons.identifier,
+    reasons.world || reasons.identifier as identifier,
     -- A kind that the vocabulary does not know binds the whole person.
     coalesce(reasons.scope, kinds.scope, 'person') as scope,
     coalesce(reasons.channel, '*') as channel,

@@ -9,6 +9,7 @@ records as (
 
 select
     records.person_id,
+    records.world,
     keys.key_type as identifier_type,
     keys.target_key as identifier
 from keys

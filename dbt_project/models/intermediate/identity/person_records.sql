@@ -7,12 +7,13 @@ with components as (
 records as (
     select
         record_key,
+        world,
         platform,
         account,
         record_id,
         min(created_at) as created_at
     from {{ ref('customer_records') }}
-    group by record_key, platform, account, record_id
+    group by record_key, world, platform, account, record_id
 ),
 
 numbered as (
@@ -36,6 +37,7 @@ select
     identified.person_id,
     identified.record_key,
     identified.first_seen_record,
+    identified.world,
     identified.platform,
     identified.account,
     identified.record_id,

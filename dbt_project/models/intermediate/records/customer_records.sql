@@ -16,17 +16,21 @@ regions as (
 
 select
     records.platform || ':' || records.account || ':' || records.record_id as record_key,
+    records.world,
     records.platform,
     records.account,
     records.record_id,
     records.payload_hash,
     records.external_ids,
-    {{ external_keys('accounts.external_ids', 'records.properties') }} as external_keys,
+    list_transform(
+        {{ external_keys('accounts.external_ids', 'records.properties') }},
+        lambda key: records.world || key
+    ) as external_keys,
     accounts.brand,
     records.email,
     records.phone,
-    {{ email_key('records.email') }} as email_key,
-    {{ phone_key('records.phone') }} as phone_key,
+    records.world || {{ email_key('records.email') }} as email_key,
+    records.world || {{ phone_key('records.phone') }} as phone_key,
     records.first_name,
     records.last_name,
     countries.country,
