@@ -1,0 +1,180 @@
+"""Which records are one person: connected components over shared keys and asserted links, each join with its reason.
+
+A key joins all records that show it to the first of them, so it costs as many edges as it has records. Keys that many
+people share join nobody: they stay keys that can be blocked, for whoever shows them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+from orchestration.identity.columns import Column, Integers, Truths, column, integers, pc, schema, texts, truths, whole
+
+Purpose = Literal["targeting", "suppression"]
+COMPONENTS = schema(record_key=pa.string(), component=pa.int64())
+#: The reason is the type of the key, or the reason of the link, which has no key.
+JOINS = schema(
+    component=pa.int64(), record_key=pa.string(), other_record_key=pa.string(), reason=pa.string(), key=pa.string()
+)
+SHARED = schema(key_type=pa.string(), key=pa.string(), names=pa.int64(), records=pa.int64())
+
+
+class Limits(NamedTuple):
+    """How many people's a key may look before it joins nobody; None is any number."""
+
+    names: int | None = 3  # distinct ones among the records that show it
+    records: int | None = 5  # of one account
+
+
+class Joined(NamedTuple):
+    """The result: COMPONENTS, one row per record; JOINS; SHARED, the keys beyond the limits, with their counts."""
+
+    components: pa.Table
+    joins: pa.Table
+    shared: pa.Table
+
+
+class _Shown(NamedTuple):
+    """Which record shows which key, once each, ordered by key and then by record."""
+
+    code: Integers  # of the key, from 0 on
+    node: Integers
+    key_type: Column
+    key: Column
+
+    def only(self, chosen: Truths) -> _Shown:
+        rows = column(chosen)
+        return _Shown(self.code[chosen], self.node[chosen], self.key_type.filter(rows), self.key.filter(rows))
+
+
+class _Edges(NamedTuple):
+    source: Integers
+    target: Integers
+    reason: Column
+    key: Column
+
+
+def join(
+    records: pa.Table, keys: pa.Table, links: pa.Table, *, purpose: Purpose, limits: Limits | None = None
+) -> Joined:
+    """Join the records for a purpose.
+
+    - `records`, one row each: record_key, account (`platform:account`), name (as written, null where none);
+    - `keys`: record_key, key_type (email, phone, external ...), key, joins (false for role, blocked and relay ones);
+    - `links`: record_key, other_record_key, reason (authenticated, platform_merge, by_hand), retracted.
+
+    For suppression any key joins. For targeting links do, external keys, and an e-mail address together with the name.
+    The number of a component is the place of its first record among all in order, of no meaning beyond one build.
+    """
+    nodes = whole(records["record_key"])
+    order = pc.sort_indices(nodes)
+    nodes = nodes.take(order)
+    names, accounts = _codes(folded_names(records["name"].take(order))), _codes(whole(records["account"]).take(order))
+    shown = _shown(keys, nodes)
+    counts = _counts(shown, names, accounts, limits or Limits())
+    crowded = counts.beyond(limits or Limits())
+    joining = shown.only(~crowded[shown.code])
+    edges = _united([*_by_keys(joining, names, purpose), _by_links(links, nodes)])
+    component = _numbered(edges, len(nodes))
+    first = shown.only(np.diff(shown.code, prepend=-1) > 0)
+    shared = [texts(first.key_type), texts(first.key), column(counts.names), column(counts.records)]
+    ends = [nodes.take(column(places)) for places in (edges.target, edges.source)]
+    return Joined(
+        pa.table([nodes, column(component)], schema=COMPONENTS),
+        pa.table([column(component[edges.source]), *ends, edges.reason, edges.key], schema=JOINS),
+        pa.table(shared, schema=SHARED).filter(column(crowded)),
+    )
+
+
+def folded_names(names: Column) -> Column:
+    """Names without case, marks that show nothing, punctuation and surplus spaces; null where nothing is left."""
+    plain = pc.utf8_lower(pc.utf8_normalize(whole(names).cast(pa.string()), "NFKC"))
+    visible = pc.replace_substring_regex(plain, r"\p{Cf}+", "")
+    words = pc.utf8_trim_whitespace(pc.replace_substring_regex(visible, r"[^\p{L}\p{M}\p{N}]+", " "))
+    return pc.if_else(pc.equal(words, ""), None, words)
+
+
+class _Counts(NamedTuple):
+    names: Integers  # by code of the key: distinct names
+    records: Integers  # most records of one account
+
+    def beyond(self, limits: Limits) -> Truths:
+        most = np.iinfo(np.int64).max
+        return (self.names > (most if limits.names is None else limits.names)) | (
+            self.records > (most if limits.records is None else limits.records)
+        )
+
+
+def _shown(keys: pa.Table, nodes: Column) -> _Shown:
+    place = pc.index_in(whole(keys["record_key"]), value_set=nodes)
+    usable = pc.and_(pc.and_(pc.is_valid(place), pc.is_valid(whole(keys["key"]))), whole(keys["joins"]))
+    node = integers(place.filter(usable))
+    key_type, key = (whole(keys[name]).filter(usable).dictionary_encode() for name in ("key_type", "key"))
+    code = integers(key_type.indices) * max(len(key.dictionary), 1) + integers(key.indices)
+    code = np.unique(code, return_inverse=True)[1].astype(np.int64)
+    first = np.unique(code * max(len(nodes), 1) + node, return_index=True)[1]
+    rows = column(first)
+    return _Shown(code[first], node[first], key_type.take(rows), key.take(rows))
+
+
+def _counts(shown: _Shown, names: Integers, accounts: Integers, limits: Limits) -> _Counts:
+    """How many distinct names, and records of one account, show each key; 0 where they cannot be beyond the limits."""
+    keys = int(shown.code.max(initial=-1)) + 1
+    least = min((one for one in limits if one is not None), default=len(shown.code))
+    shown = shown.only((np.bincount(shown.code, minlength=keys) > least)[shown.code])
+    name, account = names[shown.node], accounts[shown.node]
+    spread = max(len(names), 1) + 1
+    named = np.unique((shown.code * spread + name)[name >= 0])
+    held, sizes = np.unique(shown.code * spread + account + 1, return_counts=True)
+    records = np.zeros(keys, dtype=np.int64)
+    np.maximum.at(records, held // spread, sizes)
+    return _Counts(np.bincount(named // spread, minlength=keys), records)
+
+
+def _by_keys(shown: _Shown, names: Integers, purpose: Purpose) -> list[_Edges]:
+    if purpose == "suppression":
+        return [_stars(shown, shown.code)]
+    external = shown.only(truths(pc.equal(shown.key_type, "external")))
+    named = shown.only(truths(pc.equal(shown.key_type, "email")) & (names[shown.node] >= 0))
+    return [_stars(external, external.code), _stars(named, named.code * (len(names) + 1) + names[named.node])]
+
+
+def _stars(shown: _Shown, group: Integers) -> _Edges:
+    """One edge to the first record of each group from every other."""
+    order = np.argsort(group, kind="stable")
+    group, node = group[order], shown.node[order]
+    opening = np.diff(group, prepend=-1) != 0
+    hub = node[np.maximum.accumulate(np.where(opening, np.arange(len(group)), 0))]
+    rows = column(order[~opening])
+    return _Edges(node[~opening], hub[~opening], texts(shown.key_type.take(rows)), texts(shown.key.take(rows)))
+
+
+def _by_links(links: pa.Table, nodes: Column) -> _Edges:
+    """The links that stand and whose two records are there."""
+    ends: Any = [pc.index_in(whole(links[name]), value_set=nodes) for name in ("record_key", "other_record_key")]
+    stands = pc.and_(pc.and_(pc.is_valid(ends[0]), pc.is_valid(ends[1])), pc.invert(whole(links["retracted"])))
+    places = np.sort([integers(one.filter(stands)) for one in ends], axis=0)
+    reason = texts(whole(links["reason"]).filter(stands))
+    return _Edges(places[1], places[0], reason, pa.nulls(len(reason), pa.string()))
+
+
+def _united(edges: list[_Edges]) -> _Edges:
+    sources, targets, reasons, keys = zip(*edges, strict=True)
+    return _Edges(np.concatenate(sources), np.concatenate(targets), pa.concat_arrays(reasons), pa.concat_arrays(keys))
+
+
+def _numbered(edges: _Edges, size: int) -> Integers:
+    """The component of every record: the place of its first record."""
+    graph = coo_array((np.ones(len(edges.source), dtype=np.int8), (edges.source, edges.target)), shape=(size, size))
+    labels = connected_components(graph, directed=False)[1]
+    return np.unique(labels, return_index=True)[1][labels].astype(np.int64)
+
+
+def _codes(values: Column) -> Integers:
+    """A number for each distinct value, -1 for null."""
+    return integers(values.dictionary_encode().indices.fill_null(-1))
