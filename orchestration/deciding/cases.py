@@ -5,8 +5,9 @@ Every case is a world of its own: nothing in it meets anything of another case. 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -253,16 +254,21 @@ def load(path: Path) -> list[Case]:
     file, case and key.
     """
     try:
-        document = yaml.safe_load(path.read_text()) or {}
-    except yaml.YAMLError as error:
+        document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}") from error
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a time that no calendar has
         raise ConfigurationError(f"{path} is not YAML: {error}") from error
-    if not isinstance(document, dict) or set(document) - {"defaults", "cases"} or "cases" not in document:
+    if not isinstance(document, dict) or set(document) - {"defaults", "cases"} or not _is_list(document.get("cases")):
         raise ConfigurationError(f"{path}: write `cases:`, a list, and before it `defaults:` if cases share facts.")
     defaults = document.get("defaults") or {}
+    if not isinstance(defaults, dict) or not _is_list(defaults.get("facts") or []):
+        raise ConfigurationError(f"{path}: `defaults` has the keys of a case, and `facts` is a list.")
+    if any(not isinstance(fact, dict) or not fact.get("id") for fact in defaults.get("facts") or []):
+        raise ConfigurationError(f"{path}: a fact of `defaults` has no id.")
     cases = [_case(path, raw, defaults) for raw in document["cases"]]
-    repeated = {case.id for case in cases if sum(other.id == case.id for other in cases) > 1}
-    if repeated:
-        raise ConfigurationError(f"{path}: more than one case is called {', '.join(sorted(repeated))}.")
+    if repeated := _repeated([case.id for case in cases]):
+        raise ConfigurationError(f"{path}: more than one case is called {', '.join(repeated)}.")
     return cases
 
 
@@ -276,18 +282,37 @@ def _case(path: Path, raw: Any, defaults: Mapping[str, Any]) -> Case:
             **shared,
             **own,
             "id": str(raw["id"]),
-            "policy": {**defaults.get("policy", {}), **raw.get("policy", {})},
+            "policy": {**(defaults.get("policy") or {}), **(raw.get("policy") or {})},
             "facts": _facts(defaults.get("facts") or [], raw.get("facts") or [], raw.get("without") or []),
         }
-        return Case.model_validate(_in_utc(merged))
-    except (ValidationError, ValueError) as error:
+        case = Case.model_validate(merged)
+        _check_names(case)
+    except ValidationError as error:
+        raise ConfigurationError(f"{path}, case {raw['id']}: {_said(error, merged['facts'])}") from error
+    except (ValueError, TypeError) as error:
         raise ConfigurationError(f"{path}, case {raw['id']}: {error}") from error
+    return case
+
+
+def _said(error: ValidationError, facts: Sequence[Mapping[str, Any]]) -> str:
+    """Each fault with the keys that lead to it, facts by their ids."""
+    faults = []
+    for fault in error.errors():
+        keys = [str(key) for key in fault["loc"]]
+        if keys[0] == "facts" and len(keys) > 1:
+            keys[1] = str(facts[int(keys[1])]["id"])
+        faults.append(f"{'.'.join(keys)}: {fault['msg'].removeprefix('Value error, ')}")
+    return "; ".join(faults)
 
 
 def _facts(
     shared: Sequence[Mapping[str, Any]], own: Sequence[Mapping[str, Any]], without: Sequence[str]
 ) -> list[Mapping[str, Any]]:
-    known = [str(fact.get("id", "")) for fact in shared]
+    if not _is_list(own) or not all(isinstance(fact, dict) for fact in own):
+        raise ValueError("`facts` is a list of facts, each with its keys")
+    if not _is_list(without):
+        raise ValueError('`without` is a list of ids, or ["*"]')
+    known = [fact["id"] for fact in shared]
     if unknown := set(without) - {*known, "*"}:
         raise ValueError(f"`without` names {', '.join(sorted(unknown))}, which no default fact is called")
     kept = {} if "*" in without else {fact["id"]: dict(fact) for fact in shared if fact["id"] not in without}
@@ -300,12 +325,20 @@ def _facts(
     return [*kept.values(), *({"id": f"fact-{place}", **fact} for place, fact in enumerate(added, 1))]
 
 
-def _in_utc(value: Any) -> Any:
-    """YAML's own times, which have no zone when they are written with a Z, in UTC."""
-    if isinstance(value, datetime) and value.tzinfo is None:
-        return value.replace(tzinfo=UTC)
-    if isinstance(value, Mapping):
-        return {name: _in_utc(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_in_utc(one) for one in value]
-    return value
+def _check_names(case: Case) -> None:
+    """Evidence is named by the ids of facts, and facts name one another by them, so each must be one fact's."""
+    ids = [fact.id for fact in case.facts]
+    if repeated := _repeated(ids):
+        raise ValueError(f"more than one fact is called {', '.join(repeated)}")
+    for fact in case.facts:
+        named = fact.of if isinstance(fact, Review) else fact.write if isinstance(fact, Status) else None
+        if named is not None and named not in ids:
+            raise ValueError(f"{fact.id} names {named}, which no fact of the case is called")
+
+
+def _repeated(names: Sequence[str]) -> list[str]:
+    return sorted(name for name, count in Counter(names).items() if count > 1)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
