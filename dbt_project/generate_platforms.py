@@ -25,7 +25,9 @@ def staging_models(project: Path = PROJECT) -> list[str]:
 
 def platforms_with(shape: str, project: Path = PROJECT) -> list[str]:
     """Platforms whose staging folder holds the shape's model."""
-    folders = sorted(path for path in (project / "models" / "staging").iterdir() if path.is_dir())
+    staging = project / "models" / "staging"
+    # `cases` stands in for all platforms in `audiences decide`.
+    folders = sorted(path for path in staging.iterdir() if path.is_dir() and path.name != "cases")
     return [folder.name for folder in folders if (folder / f"{folder.name}__{shape}.sql").exists()]
 
 

@@ -154,6 +154,17 @@ def why(
 
 
 @app.command()
+def decide(
+    cases: Annotated[Path, typer.Argument(help="A case file (docs/decide.md).")],
+    json: Json = False,
+) -> None:
+    """Decide about imaginary people, with the models that production runs; 1 when an answer is not the expected one."""
+    from orchestration.deciding.show import show
+
+    raise typer.Exit(show(cases, as_json=json))
+
+
+@app.command()
 def platforms(
     check: Annotated[bool, typer.Option(help="Call every configured account once.")] = False,
     json: Json = False,

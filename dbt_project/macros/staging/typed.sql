@@ -62,14 +62,7 @@
     {%- elif kind == 'epoch_time' -%}
         to_timestamp(try_cast({{ text }} as double))
     {%- elif kind == 'birth_date' -%}
-        case
-            when regexp_matches({{ text }}, '^\d{4}-\d\d-\d\d($|[T ])')
-                then try_cast(left({{ text }}, 10) as date)
-            when regexp_matches({{ text }}, '^\d{4}-\d\d$')
-                then last_day(try_cast({{ text }} || '-01' as date))
-            when regexp_matches({{ text }}, '^\d{4}$')
-                then try_cast({{ text }} || '-12-31' as date)
-        end
+        {{ birth_date(text) }}
     {%- else -%}
         {{ exceptions.raise_compiler_error("Unknown kind '" ~ kind ~ "' in a staging model") }}
     {%- endif -%}
@@ -114,4 +107,16 @@
         {%- for column, condition in essential.items() %}
         and ({{ column }} is not null or not coalesce({{ condition }}, false))
         {%- endfor %} as fits
+{%- endmacro %}
+
+{# A birth date as it was written: a year alone means its last day, a month alone its last day. #}
+{% macro birth_date(text) -%}
+    case
+        when regexp_matches({{ text }}, '^\d{4}-\d\d-\d\d($|[T ])')
+            then try_cast(left({{ text }}, 10) as date)
+        when regexp_matches({{ text }}, '^\d{4}-\d\d$')
+            then last_day(try_cast({{ text }} || '-01' as date))
+        when regexp_matches({{ text }}, '^\d{4}$')
+            then try_cast({{ text }} || '-12-31' as date)
+    end
 {%- endmacro %}

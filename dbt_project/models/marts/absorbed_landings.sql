@@ -1,3 +1,4 @@
+{{ config(enabled=not var("cases", false)) }}
 -- depends_on: {{ ref('decisions') }}
 with landings as (
     {{ union_platforms('landings') }}

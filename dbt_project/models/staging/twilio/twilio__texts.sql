@@ -105,61 +105,7 @@ texts as (
         on logged.account = delivered.account and logged.record_id = delivered.record_id
 ),
 
-worded as (
-    select
-        *,
-        case when inbound then from_address else to_address end as address,
-        case when inbound then to_address else from_address end as own_address,
-        case
-            when inbound
-                then coalesce(
-                    case when opt_out_type in ('STOP', 'START') then opt_out_type end,
-                    upper(regexp_replace(strip_accents(body), '[^\p{L}\p{N}]', '', 'g'))
-                )
-        end as word,
-        case
-            when inbound
-                then regexp_replace(
-                    regexp_replace(lower(strip_accents(body)), '[''’`]', '', 'g'),
-                    '[^a-z0-9]+', ' ', 'g'
-                )
-        end as wording,
-        case when starts_with(own_address, 'whatsapp:') then 'whatsapp' else 'sms' end as channel
-    from texts
-),
-
-spoken as (
-    select
-        worded.*,
-        case when error.state is not null then 'error' else 'keyword' end as field,
-        coalesce(error.state, exact.state) as state,
-        coalesce(error.method, exact.method) as method,
-        exact.detail
-    from worded
-    left join {{ ref('platform_values') }} as error
-        on
-            error.platform = 'twilio'
-            and error.field = 'error'
-            and not worded.inbound
-            and worded.error_code = error.value
-    left join {{ ref('platform_values') }} as exact
-        on
-            exact.platform = 'twilio'
-            and exact.field = 'keyword'
-            and worded.word = exact.value
-),
-
--- A word that only counts after a stop, such as YES, is chatter otherwise.
-heard as (
-    select
-        *,
-        max(case when state = 'withdrawn' then occurred_at end) over (
-            partition by account, address
-            order by occurred_at, message_sid
-            rows between unbounded preceding and 1 preceding
-        ) is not null as after_stop
-    from spoken
-)
+{{ heard_texts() }}
 
 select
     account,

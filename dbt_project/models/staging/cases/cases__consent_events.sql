@@ -1,0 +1,63 @@
+with readings as (
+    select * from {{ ref('cases__readings') }}
+    where state is not null
+),
+
+texts as (
+    select * from {{ ref('cases__texts') }}
+    where state is not null
+)
+
+select
+    world,
+    platform,
+    world || fact_id as consent_event_id,
+    account,
+    record_id,
+    identifier_type,
+    identifier_key as identifier,
+    sender,
+    coalesce(channel, case identifier_type when 'email' then 'email' else 'sms' end) as channel,
+    coalesce(purpose, 'marketing') as purpose,
+    topic,
+    state,
+    coalesce(basis, case when starts_with(state, 'granted') then 'express' end) as basis,
+    method,
+    coalesce(actor, 'unknown') as actor,
+    platform || ' ' || field as source,
+    origin_write_id,
+    json_object('value', value, 'detail', detail) as evidence,
+    null::boolean as age_capable_at_capture,
+    valid_lo as effective_lo,
+    least(coalesce(valid_hi, recorded_at), recorded_at) as effective_hi,
+    recorded_at,
+    valid_hi as source_seen_at,
+    expires_at
+from readings
+union all by name
+select
+    world,
+    platform,
+    world || fact_id as consent_event_id,
+    account,
+    null as record_id,
+    'phone' as identifier_type,
+    {{ phone_key('address') }} as identifier,
+    case when state = 'withdrawn' then '*' else sender end as sender,
+    channel,
+    case when state = 'withdrawn' then '*' else 'marketing' end as purpose,
+    '*' as topic,
+    state,
+    case when starts_with(state, 'granted') then 'express' end as basis,
+    method,
+    'customer' as actor,
+    platform || ' keyword' as source,
+    null as origin_write_id,
+    null::json as evidence,
+    null::boolean as age_capable_at_capture,
+    least(occurred_at, recorded_at) as effective_lo,
+    least(occurred_at, recorded_at) as effective_hi,
+    recorded_at,
+    occurred_at as source_seen_at,
+    null::timestamptz as expires_at
+from texts

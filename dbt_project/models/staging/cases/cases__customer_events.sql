@@ -1,0 +1,27 @@
+with events as (
+    select * from {{ source('cases', 'events') }}
+)
+
+select
+    world,
+    platform,
+    world || fact_id as event_id,
+    account,
+    record_id,
+    null::varchar as object_id,
+    case when contains(identifier, '@') then identifier end as email,
+    case when not contains(identifier, '@') then identifier end as phone,
+    null::varchar as external_key,
+    event_name,
+    event_name as raw_name,
+    country,
+    region,
+    null::varchar as currency,
+    product_categories,
+    null::json as properties,
+    null::decimal(18, 2) as amount,
+    true as counted,
+    valid_hi as occurred_at,
+    recorded_at,
+    {{ this_run() }} as written_in
+from events

@@ -1,0 +1,1 @@
+"""Tests of what-if: the case format, and the answers of the models."""

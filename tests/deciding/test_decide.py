@@ -1,0 +1,78 @@
+"""`audiences decide`: the models of production answer, case by case, and nothing of one case meets another."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from orchestration.cli import app
+
+CASES = """
+defaults:
+  as_of: 2026-11-22T18:00:00Z
+  facts:
+    - {id: jane, fact: record, platform: shopify, record: jane, email: Jane@Example.com, phone: "+12135550142",
+       country: US, region: CA, time_zone: America/Los_Angeles, at: 2025-01-01T12:00:00Z}
+    - {id: grant, fact: status, platform: shopify, identifier: jane@example.com, field: consent, value: subscribed,
+       detail: single_opt_in, channel: email, at: 2025-01-10T12:00:00Z, actor: customer, evidence: true}
+cases:
+  - id: granted
+    questions:
+      - {ask: E, eligible: true, lead: ok}
+      - {ask: S, eligible: false, lead: no_grant}
+  - id: withdrawn
+    facts:
+      - {id: stop, fact: status, platform: klaviyo, identifier: jane@example.com, field: consent, value: UNSUBSCRIBED,
+         channel: email, at: 2026-11-01T12:00:00Z, recorded: 2026-11-10T12:00:00Z}
+    questions:
+      - {ask: E, eligible: false, lead: withdrawn}
+      - {ask: E, known_at: 2026-11-05T12:00:00Z, eligible: true}
+      - {ask: T, eligible: true}
+  - id: unseen value
+    facts:
+      - {id: odd, fact: status, platform: klaviyo, identifier: jane@example.com, field: consent, value: PERHAPS,
+         channel: email, at: 2026-11-01T12:00:00Z}
+    questions:
+      - {ask: E, eligible: false, lead: withdrawn}
+  - id: of age
+    facts:
+      - {id: birth date, fact: age, platform: shopify, record: jane, kind: dob, level: 4, value: "2005-11-22",
+         at: 2025-01-01T12:00:00Z}
+    questions:
+      - {ask: "E:alcohol", as_of: 2026-11-22T07:30:00Z, eligible: false, lead: under_age,
+         next_change_at: 2026-11-22T08:00:00Z}
+"""
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("AUDIENCES_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_every_case_is_decided_apart_and_at_the_time_that_is_asked_about(home: Path) -> None:
+    path = home / "cases.yaml"
+    path.write_text(CASES)
+    result = CliRunner().invoke(app, ["decide", str(path), "--json"])
+    answers = json.loads(result.stdout)
+    assert [(one["case"], one["unexpected"]) for one in answers if one["unexpected"]] == []
+    assert result.exit_code == 0
+    assert len(answers) == 7
+    assert [one["evidence"] for one in answers if one["case"] == "withdrawn"] == [["stop"], ["grant"], []]
+    assert len({one["rule_version"] for one in answers}) == 1
+
+    path.write_text(CASES.replace("lead: no_grant", "lead: pending"))
+    result = CliRunner().invoke(app, ["decide", str(path)])
+    assert result.exit_code == 1
+    assert "the lead is no_grant, not pending" in " ".join(result.output.split())
+
+
+def test_a_file_that_cannot_be_read_is_said_and_ends_with_2(home: Path) -> None:
+    path = home / "cases.yaml"
+    path.write_text("cases: [{id: 1, as_of: 2026-11-22T18:00:00Z, facts: [{fact: rumour}]}]")
+    result = CliRunner().invoke(app, ["decide", str(path)])
+    assert result.exit_code == 2
+    assert "case 1" in result.output
