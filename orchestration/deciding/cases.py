@@ -275,6 +275,8 @@ def load(path: Path) -> list[Case]:
 def _case(path: Path, raw: Any, defaults: Mapping[str, Any]) -> Case:
     if not isinstance(raw, dict) or not raw.get("id"):
         raise ConfigurationError(f"{path}: a case has no id.")
+    if not isinstance(raw.get("policy") or {}, dict):
+        raise ConfigurationError(f"{path}, case {raw['id']}: `policy` is a name and a value each.")
     own = {name: value for name, value in raw.items() if name not in ("facts", "without", "policy")}
     shared = {name: value for name, value in defaults.items() if name not in ("facts", "policy")}
     try:
