@@ -18,8 +18,9 @@ _SUFFIXES, _BUILT = {".sql", ".yml", ".csv", ".md", ".py"}, {"target", "logs"}
 
 
 def environment(home: Home) -> dict[str, str]:
-    """The environment dbt reads its paths from."""
+    """The environment dbt reads its paths and its share of memory from."""
     return {
+        "AUDIENCES_MEMORY_LIMIT": os.environ.get("AUDIENCES_MEMORY_LIMIT", _memory_limit()),
         "AUDIENCES_WAREHOUSE": str(home.warehouse),
         "DBT_TARGET_PATH": str(home.dbt / "target"),
         "DBT_LOG_PATH": str(home.dbt / "logs"),
@@ -27,6 +28,12 @@ def environment(home: Home) -> dict[str, str]:
         "DBT_LOG_LEVEL_FILE": "info",
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
     }
+
+
+def _memory_limit() -> str:
+    """6 GB, or three fifths of a smaller machine; the process takes somewhat more than DuckDB counts."""
+    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return f"{min(6_000, installed * 3 // 5 // 1_000_000)}MB"
 
 
 def dbt_command(*arguments: str) -> list[str]:
