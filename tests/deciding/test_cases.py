@@ -8,15 +8,19 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import BaseModel
 
 from dlt_sources.errors import ConfigurationError
-from orchestration.deciding.cases import Age, Case, Record, Review, Scrub, Status, load
+from orchestration.deciding import cases
+from orchestration.deciding.cases import Age, Case, Plan, Question, Record, Review, Rule, Scrub, Status, load
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "tests" / "cases" / "consent_and_age.yaml"
 FORTY = {str(number) for number in range(1, 41)}
+FACTS: tuple[type[BaseModel], ...] = get_args(get_args(cases.Fact)[0])
 
 DEFAULTS = """
 defaults:
@@ -139,8 +143,9 @@ def test_a_letter_spells_channel_and_purpose_and_what_follows_it_the_goods(
 
 
 def test_what_a_question_spells_out_goes_before_its_letter(loading: Loading) -> None:
-    [case] = loading(DEFAULTS + "cases: [{id: a, questions: [{ask: S, purpose: transactional}]}]")
-    assert (case.questions[0].channel, case.questions[0].purpose) == ("sms", "transactional")
+    [case] = loading(DEFAULTS + "cases: [{id: a, questions: [{ask: T, channel: sms, category: vape}]}]")
+    [question] = case.questions
+    assert (question.channel, question.purpose, question.category) == ("sms", "transactional", "vape")
 
 
 def test_a_letter_that_means_nothing_is_refused_with_those_that_do(loading: Loading) -> None:
@@ -325,3 +330,27 @@ def test_nobody_in_the_shipped_file_is_told_of_before_it_happened() -> None:
         if isinstance(fact, Status | Record | Age) and fact.recorded and fact.at and fact.recorded < fact.at
     }
     assert early == {"rule-5-grant", "rule-5-withdrawal", "rule-5-small"}
+
+
+def page() -> str:
+    return (ROOT / "docs" / "decide.md").read_text()
+
+
+def test_every_file_that_the_page_shows_loads(loading: Loading) -> None:
+    shown = re.findall(r"^```yaml\n(.*?)^```", page(), re.DOTALL | re.MULTILINE)
+    assert len(shown) >= 4
+    assert all(case.questions for text in shown for case in loading(text))
+
+
+@pytest.mark.parametrize("part", [Case, Question, Plan, Rule, *FACTS], ids=lambda part: part.__name__)
+def test_the_page_explains_every_key_of_the_format(part: type[BaseModel]) -> None:
+    told = set(re.findall(r"`([a-zA-Z_]+)`", page()))
+    assert set(part.model_fields) - told == set()
+    words = {word for field in part.model_fields.values() for word in literals(field.annotation)}
+    assert words - told == set()
+
+
+def literals(annotation: object) -> set[str]:
+    """The words that a key may have, wherever its type names them."""
+    inner = get_args(annotation)
+    return {word for one in inner for word in ({one} if isinstance(one, str) else literals(one))}
