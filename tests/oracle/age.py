@@ -1,0 +1,355 @@
+"""Section 5: what evidence proves about somebody's age, what it says against it, and consent of the young."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from orchestration.deciding import cases
+from tests.oracle import assumed, birth_dates
+from tests.oracle import identifiers as ids
+from tests.oracle.identity import Node
+from tests.oracle.places import Requirement
+from tests.oracle.statements import Statement
+from tests.oracle.times import (
+    LAST_PLACE,
+    LOW,
+    Interval,
+    day_in_year,
+    full_years,
+    local_day,
+    midnight,
+    plus_months,
+    zone,
+)
+from tests.oracle.world import Ask, World, subject_record
+
+Requirements = frozenset[Requirement]
+Capacity = Literal["yes", "no", "unproven"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One piece of evidence: `since` and `years` say that somebody was `years` old on that day, at least or just so."""
+
+    id: str
+    kind: str  # dob, over, under, fail
+    level: int
+    since: date | None
+    years: int
+    when: Interval
+    recorded: datetime
+    expires: datetime | None
+    name: str
+    identifier: str | None  # the narrow key it is bound to
+    record: str | None
+    nodes: frozenset[Node]
+
+    @property
+    def known_from(self) -> datetime:
+        return min(self.when.lo, self.recorded)
+
+    def meets(self, wanted: Requirements, day: date) -> bool:
+        """Whether it proves on a day that somebody is as old as every rule wants; an OVER proves more every year."""
+        return self.since is not None and all(self._meets(one, day) for one in wanted)
+
+    def _meets(self, wanted: Requirement, day: date) -> bool:
+        assert self.since is not None
+        if wanted.kind == "age":
+            return day > date.min and self.years + full_years(self.since, day) >= wanted.years
+        born = day_in_year(self.since, self.since.year - self.years)
+        if wanted.kind == "born_before":
+            return wanted.before is not None and born < wanted.before
+        return day.year - born.year >= wanted.years
+
+    def day_of(self, wanted: Requirement) -> date | None:
+        """The first day on which it meets a rule on age, None if no day changes that."""
+        if self.since is None or wanted.kind == "born_before":
+            return None
+        if wanted.kind == "year_of":
+            return date(self.since.year - self.years + wanted.years, 1, 1)
+        return day_in_year(self.since, self.since.year - self.years + wanted.years)
+
+
+def where_of(ask: Ask, at: datetime) -> timezone | ZoneInfo:
+    """The zone of an identifier's users; where they have several or none is known, the last place on earth."""
+    names = {version.fact.time_zone for version in ask.current(ask.owned, at) if version.fact.time_zone}
+    return zone(next(iter(names))) if len(names) == 1 else LAST_PLACE
+
+
+def evidence(world: World) -> list[Evidence]:
+    """All evidence of age that is known, as the platforms wrote it."""
+    found = [_read(world, fact, when, recorded) for fact, when, recorded in world.of(cases.Age)]
+    return sorted((one for one in found if one), key=lambda one: (one.when.hi, one.id))
+
+
+def _read(world: World, fact: cases.Age, when: Interval, recorded: datetime) -> Evidence | None:
+    kind, level, threshold = fact.kind, fact.level or 0, fact.threshold
+    if kind == "tag":
+        rows = world.rules.tags.get((fact.platform, fact.value or "")) or world.rules.tags.get(
+            ("*", fact.value or ""), []
+        )
+        told = {(row["kind"], int(row["level"]), row["threshold"]) for row in rows}
+        if len(told) != 1:  # a tag that nobody knows, or that means several things, proves nothing
+            return None
+        (kind_told, level, text), threshold_told = next(iter(told)), None
+        kind = kind_told  # type: ignore[assignment]
+        threshold_told = int(text) if text else None
+        threshold = threshold_told if threshold_told is not None else fact.threshold
+    if kind not in ("dob", "over", "under", "fail"):
+        return None
+    since, years = None, 0
+    if kind == "dob":
+        since = birth_dates.read(fact.value or "", level, recorded.date(), world.rules.placeholders)
+        if since is None:
+            return None
+    elif kind == "over" and threshold is not None:
+        where = _zone_of(world, fact, when.hi)
+        since, years = max(when.hi.date(), local_day(when.hi, where)), threshold
+    elif kind == "under":
+        years = threshold or 0
+    record = subject_record(world, fact)
+    own: frozenset[Node] = frozenset({record}) if record else frozenset()
+    if fact.bound_identifier and not fact.record:
+        own |= world.identity.keys(fact.bound_identifier, blocking=True)
+    return Evidence(
+        id=fact.id,
+        kind=kind,
+        level=level,
+        since=since,
+        years=years,
+        when=when,
+        recorded=recorded,
+        expires=fact.expires,
+        name=ids.name_key(fact.bound_name) or _name(world, record, when.hi),
+        identifier=world.identity.target(fact.bound_identifier),
+        record=record,
+        nodes=own,
+    )
+
+
+def _zone_of(world: World, fact: cases.Age, at: datetime) -> timezone | ZoneInfo:
+    record = subject_record(world, fact)
+    version = world.identity.version(record, at) if record else None
+    return zone(version.fact.time_zone if version else None)
+
+
+def _name(world: World, record: str | None, at: datetime) -> str:
+    version = world.identity.version(record, at) if record else None
+    return ids.name_key(version.fact.name) if version else ""
+
+
+class AgeOf:
+    """The evidence around one identifier, judged at one time."""
+
+    def __init__(self, ask: Ask, at: datetime) -> None:
+        self.ask, self.at, self.world = ask, at, ask.world
+        self.where = where_of(ask, at)
+        self.today = local_day(at, self.where)
+        everything = [one for one in _around(ask) if not self._too_old(one)]
+        self.heard = [one for one in everything if one.known_from <= at]
+        self.proofs = {
+            user: [one for one in everything if one.since and one.when.hi <= at and self._proves(one, user)]
+            for user in ask.users
+        }
+
+    def _too_old(self, one: Evidence) -> bool:
+        """Nobody is credibly older than 115 years: such a birth date is no evidence."""
+        return one.kind == "dob" and one.since is not None and full_years(one.since, self.today) > assumed.OLDEST
+
+    # -- what proves ---------------------------------------------------------------------------------------------
+
+    def _proves(self, one: Evidence, user: frozenset[str]) -> bool:
+        """Whether evidence belongs to a user, has not expired and is still bound to the same person."""
+        return one.record in user and self._fresh(one) and self._bound(one, user)
+
+    def _fresh(self, one: Evidence) -> bool:
+        end = expiry(one)
+        return end is None or self.at < end
+
+    def _bound(self, one: Evidence, user: frozenset[str]) -> bool:
+        now = self.ask.current(user, self.at)
+        own = next((version for version in now if version.record == one.record), None)
+        named = ids.name_key(own.fact.name) if own else ""
+        names = {named} if named else {ids.name_key(version.fact.name) for version in now} - {""}
+        if one.name and names and one.name not in names:
+            return False  # bound to another name, or the name has changed since
+        if one.level < 4:
+            return True
+        bound = _identifiers(self.world, one)
+        current = frozenset().union(*(version.targets for version in now))
+        if bound and current and bound.isdisjoint(current):
+            return False  # both address and number have changed
+        return self._anchored(one, user, bound) and not self._taken_over(one, user)
+
+    def _anchored(self, one: Evidence, user: frozenset[str], bound: frozenset[str]) -> bool:
+        """The check itself, or an order or login under the same name and identifier, within 24 months."""
+        times = [one.when.lo, *anchors(self.ask, one, user, bound)]
+        return any(lo != LOW and lo <= self.at < plus_months(lo, 12 * assumed.BINDING_YEARS) for lo in times)
+
+    def _taken_over(self, one: Evidence, user: frozenset[str]) -> bool:
+        return any(
+            fact.name in assumed.TAKEOVERS
+            and subject_record(self.world, fact) in user
+            and one.when.lo <= when.hi
+            and when.lo <= self.at
+            for fact, when, _ in self.world.of(cases.Event)
+        )
+
+    # -- what speaks against -------------------------------------------------------------------------------------
+
+    def against(self, wanted: Requirements, day: date) -> list[Evidence]:
+        """Everything that says on a day that somebody is too young or failed a check, and that nothing overrules."""
+        return [one for one in self.heard if self._accuses(one, wanted, day) and not self._overruled(one, wanted, day)]
+
+    @staticmethod
+    def _accuses(one: Evidence, wanted: Requirements, day: date) -> bool:
+        if one.kind == "dob":
+            return not one.meets(wanted, day)
+        return one.kind in ("under", "fail")
+
+    def _overruled(self, one: Evidence, wanted: Requirements, day: date) -> bool:
+        """A higher level of the same person overrules a birth date; a failed check waits for a later, not lower one.
+
+        A failed gate and then an older birth date, typed again, is a conflict and no correction.
+        """
+        for user, proofs in self.proofs.items():
+            for proof in proofs:
+                if not proof.meets(wanted, day):
+                    continue
+                if one.kind == "dob" and proof.level > one.level and self._same_person(one, proof, user):
+                    return True
+                later = proof.when.lo > one.when.hi and proof.level >= one.level
+                gate = one.level <= 2 and proof.level <= 2
+                if one.kind != "dob" and later and not gate and self._same_person(one, proof, user):
+                    return True
+        return False
+
+    def _same_person(self, one: Evidence, proof: Evidence, user: frozenset[str]) -> bool:
+        told = self.world.verdicts.get(one.id, set())
+        if told & {"same_person", "other_person"}:
+            return "other_person" not in told
+        return one.name == proof.name if one.name and proof.name else one.record in user
+
+    # -- answers -------------------------------------------------------------------------------------------------
+
+    def codes(self, wanted: Requirements, level: int) -> list[tuple[str, list[str]]]:
+        """Why age is not proven for a category, for every user of the identifier; empty if it is."""
+        reasons: list[tuple[str, list[str]]] = []
+        accusers = self.against(wanted, self.today)
+        for user in self.ask.users:
+            proofs = self.proofs[user]
+            enough = [one for one in proofs if one.level >= level and one.meets(wanted, self.today)]
+            if enough:
+                continue
+            if not proofs and not accusers:
+                reasons.append(("age_no_evidence", []))
+            elif any(one.level >= level for one in proofs):
+                if not any(one.kind == "dob" for one in accusers):
+                    reasons.append(("age_level_low", [one.id for one in proofs]))
+            elif proofs:
+                reasons.append(("age_level_low", [one.id for one in proofs]))
+            elif not any(one.kind in ("dob", "under") for one in accusers):
+                reasons.append(("age_no_evidence", []))
+        satisfied = any(one.meets(wanted, self.today) for proofs in self.proofs.values() for one in proofs)
+        for one in accusers:
+            if one.kind == "fail" or satisfied:
+                reasons.append(("age_conflict", [one.id]))
+            if one.kind != "fail":
+                reasons.append(("under_age", [one.id]))
+        return reasons
+
+    def proving(self, wanted: Requirements, level: int) -> list[str]:
+        """The evidence that proves the age of all users."""
+        return [
+            one.id
+            for proofs in self.proofs.values()
+            for one in proofs
+            if one.level >= level and one.meets(wanted, self.today)
+        ]
+
+    def minors(self, limits: Requirements) -> list[str]:
+        """Credible evidence that somebody here is younger than a limit, whoever it is about."""
+        found = []
+        for one in self.against(limits, self.today):
+            if one.kind == "dob" or (one.kind == "under" and 0 < one.years <= assumed.MARKETING_FLOOR):
+                found.append(one.id)
+        return found
+
+    def capacity(self, consent: Statement, wanted: Requirements, level: int) -> Capacity:
+        """Whether the users were of age when consenting, judged with everything known now."""
+        last, first = local_day(consent.when.hi, self.where), local_day(consent.when.lo, self.where)
+        if any(one.kind == "dob" for one in self.against(wanted, last)):
+            return "no"
+        for user in self.ask.users:
+            if not any(one.level >= level and one.meets(wanted, first) for one in self.proofs[user]):
+                return "unproven"
+        return "unproven" if any(one.kind == "dob" for one in self.against(wanted, first)) else "yes"
+
+
+def _around(ask: Ask) -> list[Evidence]:
+    """The evidence in the wide circle of an identifier."""
+    if "evidence" not in ask.memory:
+        everything = ask.world.__dict__.setdefault("_evidence", evidence(ask.world))
+        ask.memory["evidence"] = [one for one in everything if not one.nodes.isdisjoint(ask.around | ask.owned)]
+    return ask.memory["evidence"]  # type: ignore[return-value]
+
+
+def expiry(one: Evidence) -> datetime | None:
+    """When evidence stops to prove anything: L1 after 365 days, L2 after 3 years, L3 after 2, or as it says itself."""
+    ends = [one.expires] if one.expires else []
+    if one.level in assumed.LEVEL_DAYS:
+        ends.append(LOW if one.when.lo == LOW else one.when.lo + timedelta(days=assumed.LEVEL_DAYS[one.level]))
+    if one.level in assumed.LEVEL_YEARS:
+        ends.append(plus_months(one.when.lo, 12 * assumed.LEVEL_YEARS[one.level]))
+    return min(ends, default=None)
+
+
+def anchors(ask: Ask, one: Evidence, user: frozenset[str], bound: frozenset[str]) -> list[datetime]:
+    """Times of orders and logins of a user under the name and an identifier of the evidence."""
+    world, found = ask.world, []
+    for fact, when, _ in world.of(cases.Event):
+        if fact.name not in assumed.ORDERS | assumed.LOGINS or when.lo == LOW or when.lo != when.hi:
+            continue
+        record = subject_record(world, fact) if fact.record or not fact.identifier else None
+        target = world.identity.target(fact.identifier)
+        if record is not None and record not in user:
+            continue
+        if target is not None and bound and target not in bound:
+            continue
+        if record is None and target not in bound:
+            continue
+        name = ids.name_key(fact.person_name) or _name(world, record or one.record, when.hi)
+        if not one.name or not name or name == one.name:
+            found.append(when.lo)
+    return found
+
+
+def turning_points(ask: Ask, wanted: Requirements) -> set[datetime]:
+    """Times at which evidence begins, ends, loses its binding, or comes to prove an age."""
+    found: set[datetime] = set()
+    heard = _around(ask)
+    zones = {
+        zone(version.fact.time_zone) for record in ask.owned for version in ask.world.identity.versions[record]
+    } | {LAST_PLACE}
+    for one in heard:
+        found |= {one.known_from, one.when.hi}
+        if end := expiry(one):
+            found.add(end)
+        days = {one.day_of(rule) for rule in wanted} - {None}
+        if one.kind == "dob" and one.since:
+            days.add(day_in_year(one.since, one.since.year + assumed.OLDEST + 1))
+        found |= {midnight(day, where) for day in days for where in zones}  # type: ignore[arg-type]
+        if one.level >= 4 and one.since:
+            for user in ask.users:
+                times = [one.when.lo, *anchors(ask, one, user, _identifiers(ask.world, one))]
+                found |= {plus_months(lo, 12 * assumed.BINDING_YEARS) for lo in times}
+    return found
+
+
+def _identifiers(world: World, one: Evidence) -> frozenset[str]:
+    version = world.identity.version(one.record, one.when.hi) if one.record else None
+    told = version.targets if version else frozenset()
+    return told | ({one.identifier} if one.identifier else frozenset())  # type: ignore[arg-type]

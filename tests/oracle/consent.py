@@ -1,0 +1,171 @@
+"""Section 2: which withdrawals stand, which grants count, and whether one is needed (rules 2 to 4, 9, 10, 13 to 17)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from tests.oracle import assumed
+from tests.oracle.places import Place
+from tests.oracle.statements import CLOSING, EXPRESS_STATES, GRANTS, Statement
+from tests.oracle.world import Ask
+
+#: What is said of no consent: the state that came closest to one.
+NO_CONSENT = ("pending", "not_granted", "unknown")
+AD_PURPOSES = frozenset({"profiling", "sale_or_share"})
+
+
+@dataclass
+class Consent:
+    """The withdrawals that stand, and the grants that would count without them."""
+
+    closed: list[Statement]
+    grants: list[Statement]
+    expired: list[Statement]
+    void: bool  # a grant there was, before the number was disconnected
+
+
+def consent(ask: Ask, at: datetime, where: frozenset[Place], erased_at: datetime | None, void_on: object) -> Consent:
+    """What was said about the question's scope until a time; what was granted before an erasure is dead."""
+    closing = [one for one in ask.statements if one.state in CLOSING and one.closes_from <= at and covers(ask, one)]
+    closed = [one for one in closing if not _lifted(ask, one, at)]
+    everything = [
+        one
+        for one in ask.statements
+        if one.state in GRANTS
+        and one.target == ask.target
+        and one.target is not None
+        and one.when.hi <= at
+        and _reaches(ask, one)
+        and (erased_at is None or one.when.lo > erased_at)
+        and _valid_there(ask, one, where)
+    ]
+    alive = [one for one in everything if void_on is None or one.when.lo.date() > void_on]  # type: ignore[operator]
+    if closing and not closed:
+        # What was closed is reopened by the grants that lifted it, and by nothing older or weaker.
+        last = max(one.when.hi for one in closing)
+        alive = [one for one in alive if one.lifts and one.when.lo > last]
+    grants = [one for one in alive if one.expires is None or at < one.expires]
+    return Consent(closed, grants, [one for one in alive if one not in grants], len(alive) < len(everything))
+
+
+def covers(ask: Ask, one: Statement) -> bool:
+    """Rule 9: a withdrawal covers its scope and everything under it."""
+    if ask.question.purpose == "transactional":
+        # Rule 13: not touched by marketing withdrawals, but STOP ends that sender's texts of every purpose.
+        if one.state == "hold":
+            return False
+        if one.purpose == "transactional":
+            return _on_channel(ask, one)
+        return (
+            one.stop_of is not None
+            and ask.channel in ("sms", "mms")
+            and (one.stop_of == "*" or ask.question.sender in ("any", "*", one.stop_of))
+        )
+    if one.purpose == "transactional":
+        return False
+    if ask.channel == "ads_audience":
+        # Rule 17: any marketing objection, of whatever channel, keeps a person out of ad audiences.
+        return one.state == "withdrawn" or _on_channel(ask, one)
+    if one.purpose in AD_PURPOSES:
+        return False
+    return _on_channel(ask, one) and one.topic in ("*", ask.question.topic)
+
+
+def _on_channel(ask: Ask, one: Statement) -> bool:
+    return one.channels is None or ask.channel in one.channels
+
+
+def _lifted(ask: Ask, one: Statement, at: datetime) -> bool:
+    """Rule 2: by a later, express grant of the customer with evidence, on the same identifier and channel.
+
+    Rule 3: later means that it began after the withdrawal must have ended.
+    """
+    if one.review_only:
+        return False
+    later = [
+        other
+        for other in ask.statements
+        if other.lifts and other.target is not None and other.when.lo > one.when.hi and other.when.hi <= at
+    ]
+    if any(other.target == ask.target and _reaches(ask, other) for other in later):
+        return True
+    if ask.channel != "ads_audience" or one.channels is None or one.purpose in AD_PURPOSES:
+        return False
+    # An objection on another channel is over where it was itself reopened as widely as it was closed.
+    targets = {one.target} if one.target else {ask.target}
+    return all(
+        any(
+            other.target in targets
+            and other.channels is not None
+            and channel in other.channels
+            and other.topic in ("*", one.topic)
+            and other.sender == "*"
+            for other in later
+        )
+        for channel in one.channels
+    )
+
+
+def _reaches(ask: Ask, one: Statement) -> bool:
+    """A grant reaches the scope it names: its own channel, its topic or all, its sender or any; never transactional."""
+    return (
+        one.channels is not None
+        and ask.channel in one.channels
+        and one.purpose in (None, "marketing", ask.question.purpose)
+        and one.topic in ("*", ask.question.topic)
+        and one.sender in ("*", ask.question.sender)
+    )
+
+
+def _valid_there(ask: Ask, one: Statement, where: frozenset[Place]) -> bool:
+    """Express consent counts everywhere; implied and soft where the law of every place knows them, for like goods.
+
+    Only the customer creates express consent (section 1), so where opt-in is law nobody else's grant is one.
+    """
+    if one.state in EXPRESS_STATES:
+        by_law = any(
+            place.country in assumed.OPT_IN_BY_LAW or (place.country == "US" and ask.channel in assumed.OPT_IN_CHANNELS)
+            for place in where
+        )
+        return one.actor == "customer" or not by_law
+    bases = ask.world.rules.bases
+    for place in where:
+        row = bases.get((one.basis, place.country, ask.channel)) or bases.get((one.basis, "*", "*"))
+        if row is None or row["grants"] != "true":
+            return False
+        if row["same_category"] == "true" and set(ask.categories or ("none",)) != {one.category}:
+            return False
+        if row["period"] and one.expires is None:
+            return False
+    return True
+
+
+def needed(ask: Ask, where: frozenset[Place]) -> bool:
+    """Rule 17: whether marketing needs a grant in any of these places."""
+    countries = {place.country for place in where}
+    if ask.channel == "ads_audience":
+        return bool(countries & assumed.EU_UK) or "*" in countries
+    if ask.channel == "email" and countries == {"US"}:
+        return bool(ask.world.policy.get("us_email_requires_grant", True))
+    return True
+
+
+def missing(ask: Ask, found: Consent, at: datetime) -> tuple[str, list[str]]:
+    """Why there is no consent: it has run out, or the nearest thing to it that was said."""
+    if found.expired:
+        return "implied_expired", [one.id for one in found.expired]
+    for state in NO_CONSENT:
+        said = [
+            one.id
+            for one in ask.statements
+            if one.state == state
+            and one.target == ask.target
+            and one.when.hi <= at
+            and one.channels is not None
+            and ask.channel in one.channels
+            and one.topic in ("*", ask.question.topic)
+        ]
+        if said:
+            return state, said
+    return "no_grant", []
