@@ -16,11 +16,10 @@ import idna
 from email_validator import EmailNotValidError, validate_email
 
 from orchestration.identity.characters import Fault, folded, has_invisible
-from orchestration.identity.lists import Lists
+from orchestration.identity.lists import Lists, Provider
 
 _LONGEST = 253  # characters of a domain
-_APART = r"[^\s@<>()\[\],;:\"]"
-_WITHIN = re.compile(rf"({_APART}+)@({_APART}+)")
+_WITHIN = re.compile(r"([^\s@<>()\[\],;:\"]+)@([^\s@<>()\[\],;:\"?/&#]+)")
 # Their lower case depends on the language or on the letters around them.
 _CASELESS = re.compile("[\u0130\u03a3]")
 
@@ -41,7 +40,7 @@ class Domain(NamedTuple):
 
     ascii: str | None  # the A-label form, if mail can be sent there
     names: tuple[str, ...]  # every spelling of it, and of the domain that was meant, if it looks mistyped
-    dotless: tuple[str, ...]  # canonical domains of the providers to whom dots mean nothing
+    providers: tuple[Provider, ...]  # of these domains, where known
     is_relay: bool
     is_blocked: bool
 
@@ -65,7 +64,7 @@ class Addresses:
         if not text:
             return Address(None, Fault.EMPTY, (), is_role=False, is_blocked=True, is_relay=False)
         target, fault = _narrow(text)
-        found = _found(text) | ({_parted(target)} if target else set())
+        found = {_parted(folded(text)), _parted(target)} if target else _found(text)
         about = [self.domain(domain) for _, domain in found]
         relay = any(one.is_relay for one in about)
         if relay:
@@ -79,28 +78,28 @@ class Addresses:
             tuple(sorted(keys or _as_it_stands(text))),
             is_role=not locals_.isdisjoint(self._lists.roles),
             is_blocked=any(one.is_blocked for one in about)
-            or not keys.isdisjoint(self._lists.blocked)
-            or not self._lists.blocked.isdisjoint(f"{name}@" for name in locals_),
+            or not self._lists.blocked_texts.isdisjoint(keys | {folded(text)})
+            or not self._lists.blocked_local_parts.isdisjoint(locals_),
             is_relay=relay,
         )
 
     def _spelt(self, local: str, domain: str) -> Iterable[str]:
         about, bare = self.domain(domain), untagged(local)
-        for name, one in itertools.product(about.names, (local, bare)):
-            yield f"{one}@{name}"
-        for name in about.dotless:
-            yield f"{bare.replace('.', '')}@{name}"
+        for name, spelling in itertools.product(about.names, (local, bare)):
+            yield f"{spelling}@{name}"
+        for one in about.providers:
+            yield f"{one.mailbox(bare)}@{one.canonical}"
 
     def _look_up(self, name: str) -> Domain:
-        names = {one for spelling in _spellings(name) for one in self._with_the_meant(spelling)}
-        known = [self._lists.providers[one] for one in sorted(names) if one in self._lists.providers]
-        parents = {".".join(one.split(".")[start:]) for one in _spellings(name) for start in range(one.count(".") + 1)}
+        spellings = _spellings(name)
+        names = {one for spelling in spellings for one in self._with_the_meant(spelling)}
+        lists = self._lists
         return Domain(
             _deliverable(name),
             tuple(sorted(names)),
-            tuple(sorted({one.canonical for one in known if one.dotless})),
-            any(self._lists.providers[one].relay for one in parents if one in self._lists.providers),
-            any(f"@{one}" in self._lists.blocked for one in parents),
+            tuple(sorted({lists.providers[one] for one in names if one in lists.providers})),
+            any(lists.relays.get(one, False) or one in lists.relays.keys() & spellings for one in _above(spellings)),
+            not lists.blocked_domains.isdisjoint(_above(spellings)),
         )
 
     def _with_the_meant(self, name: str) -> set[str]:
@@ -134,7 +133,7 @@ def _deliverable(domain: str) -> str | None:
 
 
 def _found(text: str) -> set[tuple[str, str]]:
-    """Every address within the text, as it is written and with its spaces gone, folded."""
+    """Every address within a text that is none, as it is written and with its spaces gone, folded."""
     written = folded(text)
     together = re.sub(r"\s", "", written)
     return {
@@ -155,6 +154,11 @@ def _as_it_stands(text: str) -> set[str]:
 def _parted(address: str) -> tuple[str, str]:
     local, _, domain = address.rpartition("@")
     return local, domain
+
+
+def _above(domains: Iterable[str]) -> set[str]:
+    """The domains and all that they are below."""
+    return {domain[place:] for domain in domains for place in (0, *(dot.end() for dot in re.finditer(r"\.", domain)))}
 
 
 def _spellings(domain: str) -> set[str]:

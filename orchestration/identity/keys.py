@@ -16,6 +16,7 @@ Plain values are read as whole columns, all others one by one with the libraries
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,7 +24,7 @@ import numpy as np
 import phonenumbers
 import pyarrow as pa
 
-from orchestration.identity import plain_values
+from orchestration.identity import numbering, plain_values
 from orchestration.identity.columns import Column, Integers, column, lists_of, pc, schema, texts, whole
 from orchestration.identity.emails import Addresses
 from orchestration.identity.lists import Lists
@@ -96,8 +97,8 @@ def _phone_keys(number: Number, *, ends: bool) -> list[str]:
 
 
 def _is_blocked(text: str | None, number: Number, lists: Lists) -> bool:
-    forms = {digits_of(text or "")} | {form.lstrip("+") for form in number.spellings}
-    return not (text or "").strip() or not forms.isdisjoint(lists.blocked)
+    national = (re.sub(numbering.CALLING_CODE, "", one) for one in number.spellings)
+    return not (text or "").strip() or not lists.blocked_digits.isdisjoint([digits_of(text or ""), *national])
 
 
 def _countries(together: str) -> tuple[str, ...]:

@@ -18,6 +18,8 @@ from orchestration.identity.columns import Column, Integers, Truths, column, pc
 
 UNSURE, INVALID, OTHER, MOBILE = -1, 0, 1, 2
 NORTH_AMERICA = 1
+_CODES = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
+CALLING_CODE = rf"^\+(?:{'|'.join(map(str, _CODES))})"
 _NOT_GEOGRAPHIC = "001"
 _OTHER_KINDS = (
     "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail",
@@ -41,13 +43,18 @@ def kinds(numbers: Column) -> NDArray[np.int8]:
     return found
 
 
+def national(numbers: Column) -> Column:
+    """E.164 forms without plus and calling code."""
+    return pc.replace_substring_regex(numbers, CALLING_CODE, "")
+
+
 @cache
 def dialling(country: str) -> Dialling | None:
     """None for a country unknown to the library, or whose rules rewrite the digits or are those of another."""
     about: Any = PhoneMetadata.metadata_for_region(country, None)
     if about is None or about.national_prefix_transform_rule:
         return None
-    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[about.country_code]
+    regions = _CODES[about.country_code]
     if country != regions[0] and about.country_code != NORTH_AMERICA:
         return None
     return Dialling(about.country_code, about.national_prefix_for_parsing or "", about.international_prefix or "")
@@ -72,14 +79,13 @@ def _by_calling_code(numbers: Column) -> Iterator[tuple[int, Integers]]:
 
 
 def _calling_code(head: str) -> int:
-    codes = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
-    return next((int(head[:size]) for size in (1, 2, 3) if head[:size].isdigit() and int(head[:size]) in codes), 0)
+    return next((int(head[:size]) for size in (1, 2, 3) if head[:size].isdigit() and int(head[:size]) in _CODES), 0)
 
 
 def _kinds_within(code: int, national: Column) -> NDArray[np.int8]:
     """By the library's order: the first region that claims the number says what it is."""
     found = np.full(len(national), INVALID, dtype=np.int8)
-    regions = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code]
+    regions = _CODES[code]
     if regions == (_NOT_GEOGRAPHIC,):
         found[:] = UNSURE
         return found

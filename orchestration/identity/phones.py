@@ -14,6 +14,7 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
 from orchestration.identity.characters import Fault, has_invisible, shown
+from orchestration.identity.numbering import CALLING_CODE
 
 MOBILE = frozenset({PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE})
 #: Numbers that are also written in another way, and that way: Mexico's 1 and Argentina's 9 before mobiles, Italy's
@@ -62,7 +63,11 @@ def read(value: str | None, countries: Sequence[str]) -> Number:
         min(valid) if len(valid) == 1 and fault in (None, Fault.NOT_MOBILE) else None,
         fault,
         tuple(sorted(spellings)),
-        tuple(sorted({ending(one) for one in spellings} | (set() if valid else {_loose_end(plain)} - {""}))),
+        tuple(
+            sorted(
+                {end for one in spellings for end in endings(one)} | (set() if valid else {_loose_end(plain)} - {""})
+            )
+        ),
         is_country_known=bool(valid),
     )
 
@@ -74,9 +79,10 @@ def twofold(number: str) -> set[str]:
     return {number} | {match.expand(re.sub(r"\\(\d)", r"\\g<\1>", form)) for match, form in rewritten if match}
 
 
-def ending(number: str) -> str:
-    """The last nine digits of an E.164 form."""
-    return number[-_END:].lstrip("+")
+def endings(number: str) -> set[str]:
+    """By what an E.164 form is known where its country is not: its last nine digits, or fewer if it has fewer at home."""
+    national = re.sub(CALLING_CODE, "", number)
+    return {number.lstrip("+")[-_END:]} | ({national} if len(national) < _END else set())
 
 
 def digits_of(plain: str) -> str:

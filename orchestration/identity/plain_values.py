@@ -55,24 +55,28 @@ def emails(values: Column, reader: Addresses, lists: Lists) -> Plain:
     names = domain.dictionary_decode()
     relay = each([one.is_relay for one in known], pa.bool_())
     bare = pc.replace_substring_regex(local, r"^([^+]+)\+.*$", r"\1")
-    canonical = each([one.dotless[0] if one.dotless else None for one in known], pa.string())
+    provider = [one.providers[0] if one.providers else None for one in known]
+    canonical = each([one and one.canonical for one in provider], pa.string())
+    dotless = each([one is not None and one.dotless for one in provider], pa.bool_())
     address = _address(local, names)
     untagged = _unless(relay, _unless(pc.equal(bare, local), _address(bare, names)))
-    dotless = _unless(relay, _address(pc.replace_substring(bare, ".", ""), canonical))
+    mailbox = _address(pc.if_else(dotless, pc.replace_substring(bare, ".", ""), bare), canonical)
+    repeated = pc.or_(relay, pc.or_kleene(pc.equal(mailbox, address), pc.equal(mailbox, untagged)))
+    spellings = [address, untagged, _unless(pc.fill_null(repeated, False), mailbox)]
+    keys = _gathered([_key("email:", one) for one in spellings])
     blocked = each([one.is_blocked for one in known], pa.bool_())
-    listed = column(sorted(lists.blocked), pa.string())
-    for one in (address, untagged, dotless, _address(local, ""), _address(bare, "")):
-        blocked = pc.or_(blocked, pc.is_in(one, listed))
-    roles = column(sorted(lists.roles), pa.string())
-    repeated = pc.or_kleene(pc.equal(dotless, address), pc.equal(dotless, untagged))
-    others = _unless(pc.fill_null(repeated, False), dotless)
-    keys = _gathered([_key("email:", one) for one in (address, untagged, others)])
+    for one, listed in [
+        *((spelling, lists.blocked_texts) for spelling in spellings),
+        (local, lists.blocked_local_parts),
+        (bare, lists.blocked_local_parts),
+    ]:
+        blocked = pc.or_(blocked, _in(one, listed))
     columns = {
         "target_key": address,
         "fault": pa.nulls(len(places), pa.string()),
         "suppression_keys": keys,
         "blocked_by": keys,
-        "is_role": pc.or_(pc.is_in(local, roles), pc.is_in(bare, roles)),
+        "is_role": pc.or_(_in(local, lists.roles), _in(bare, lists.roles)),
         "is_blocked": blocked,
         "is_relay": relay,
     }
@@ -102,16 +106,22 @@ def phones(
     mobile = column(kinds == numbering.MOBILE)
     forms = [number, _written_otherwise(number)]
     keys = [_key("phone:", one) for one in forms]
-    endings = [_key("phone_end:", pc.utf8_ltrim(pc.utf8_slice_codeunits(one, -9), "+")) for one in forms]
-    endings[1] = _unless(pc.fill_null(pc.equal(*endings), False), endings[1])
-    listed = column(sorted(lists.blocked), pa.string())
+    home_forms = [numbering.national(one) for one in forms]
+    ends = [
+        *(pc.utf8_ltrim(pc.utf8_slice_codeunits(one, -9), "+") for one in forms),
+        *(_unless(pc.greater_equal(pc.binary_length(one), 9), one) for one in home_forms),
+    ]
+    ends[1] = _unless(pc.fill_null(pc.equal(*ends[:2]), False), ends[1])
     columns = {
         "target_key": pc.if_else(mobile, number, None),
         "number": number,
         "fault": pc.if_else(mobile, None, pa.scalar(Fault.NOT_MOBILE.value)),
         "suppression_keys": _gathered(keys),
-        "blocked_by": _gathered([*keys, *endings]),
-        "is_blocked": pc.or_(pc.is_in(digits.take(column(places)), listed), _listed(forms, listed)),
+        "blocked_by": _gathered([*keys, *(_key("phone_end:", one) for one in ends)]),
+        "is_blocked": pc.or_(
+            _in(digits.take(column(places)), lists.blocked_digits),
+            pc.or_(*(_in(one, lists.blocked_digits) for one in home_forms)),
+        ),
     }
     return _only(kinds >= numbering.OTHER, places, columns)
 
@@ -139,9 +149,8 @@ def _written_otherwise(numbers: Column) -> Column:
     return found
 
 
-def _listed(forms: Sequence[Column], listed: Column) -> Any:
-    first, other = (pc.is_in(pc.utf8_slice_codeunits(one, 1), listed) for one in forms)
-    return pc.or_(first, other)
+def _in(values: Column, listed: frozenset[str]) -> Column:
+    return pc.is_in(values, column(sorted(listed), pa.string()))
 
 
 def _only(certain: Truths, places: Integers, columns: dict[str, Any]) -> Plain:
