@@ -80,7 +80,7 @@ def twofold(number: str) -> set[str]:
 
 
 def endings(number: str) -> set[str]:
-    """By what an E.164 form is known where its country is not: its last nine digits, or fewer if it has fewer at home."""
+    """By what a number is known where its country is not: its last nine digits, or all it has at home if fewer."""
     national = re.sub(CALLING_CODE, "", number)
     return {number.lstrip("+")[-_END:]} | ({national} if len(national) < _END else set())
 
