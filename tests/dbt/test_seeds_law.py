@@ -113,7 +113,10 @@ def test_an_age_rule_s_value_fits_its_kind_and_what_older_readers_take() -> None
             assert not row["minimum_age"]
         else:
             assert 13 <= int(row["value"]) <= 999
-            assert row["minimum_age"] in ("", row["value"])
+            assert row["minimum_age"] in ("", row["value"]) or (row["value"], row["confidence"]) == (
+                "999",
+                "unverified",
+            )
 
 
 def test_readers_that_know_no_dates_find_one_age_for_a_place() -> None:
@@ -137,6 +140,12 @@ def test_an_age_rule_of_a_kind_never_overlaps_itself() -> None:
             if in_force(row, day)
         )
         assert {place for place, count in found.items() if count > 1} == set()
+
+
+def test_virginia_opens_to_cannabis_on_the_day_its_shops_do() -> None:
+    rows = [row for row in seed("minimum_age") if (row["category"], row["region"]) == ("cannabis", "VA")]
+    ages = [[row["value"] for row in rows if in_force(row, day)] for day in (date(2027, 6, 30), date(2027, 7, 1))]
+    assert ages == [["999"], ["21"]]
 
 
 @pytest.mark.parametrize(
