@@ -272,11 +272,11 @@ class AgeOf:
 
     def minors(self, limits: Requirements) -> list[str]:
         """Credible evidence that somebody here is younger than a limit, whoever it is about."""
-        found = []
-        for one in self.against(limits, self.today):
-            if one.kind == "dob" or (one.kind == "under" and 0 < one.years <= assumed.MARKETING_FLOOR):
-                found.append(one.id)
-        return found
+        return [
+            one.id
+            for one in self.against(limits, self.today)
+            if one.kind == "dob" or (one.kind == "under" and 0 < one.years <= assumed.MARKETING_FLOOR)
+        ]
 
     def capacity(self, consent: Statement, wanted: Requirements, level: int) -> Capacity:
         """Whether the users were of age when consenting, judged with everything known now."""

@@ -23,39 +23,7 @@ OLDEST = 115
 IMPLIED_MONTHS = {"implied_purchase": 24, "implied_inquiry": 6}
 #: Section 2, rule 17 and section 3: where opt-in is law for every channel, and where a soft opt-in may stand for it.
 EU_UK = frozenset(
-    [
-        "AT",
-        "BE",
-        "BG",
-        "HR",
-        "CY",
-        "CZ",
-        "DE",
-        "DK",
-        "EE",
-        "ES",
-        "FI",
-        "FR",
-        "GB",
-        "GR",
-        "HU",
-        "IE",
-        "IS",
-        "IT",
-        "LI",
-        "LT",
-        "LU",
-        "LV",
-        "MT",
-        "NL",
-        "NO",
-        "PL",
-        "PT",
-        "RO",
-        "SE",
-        "SI",
-        "SK",
-    ]
+    "AT BE BG HR CY CZ DE DK EE ES FI FR GB GR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK".split()  # noqa: SIM905
 )
 ORDERS = frozenset({"order_placed", "order_paid", "order_fulfilled", "purchase"})
 INQUIRIES = frozenset({"inquiry"})

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from orchestration.deciding.cases import Case, Question
+from orchestration.deciding.cases import Case, Event, Question
 from tests.oracle import age as ages
 from tests.oracle import assumed, freshness, registries, suppressions
 from tests.oracle import identifiers as ids
@@ -50,7 +50,8 @@ def decide(case: Case, rules: Rules) -> list[Answer]:
 
 
 def _answer(world: World, question: Question, as_of: datetime) -> Answer:
-    reasons, good = evaluate(world, question, as_of)
+    asked = ask(world, question, as_of)
+    reasons, good = evaluate(asked, as_of)
     codes = _ordered(world.rules, reasons)
     named = {fact for _, facts in reasons for fact in facts} if reasons else set(good)
     return Answer(
@@ -58,7 +59,7 @@ def _answer(world: World, question: Question, as_of: datetime) -> Answer:
         codes=codes or ("ok",),
         lead=codes[0] if codes else "ok",
         evidence=tuple(sorted(named)),
-        next_change_at=next_change(world, question, as_of, not reasons),
+        next_change_at=next_change(asked, as_of, codes),
     )
 
 
@@ -66,15 +67,14 @@ def _ordered(rules: Rules, reasons: Reasons) -> tuple[str, ...]:
     return tuple(sorted({code for code, _ in reasons}, key=rules.positions.__getitem__))
 
 
-def evaluate(world: World, question: Question, at: datetime) -> tuple[Reasons, list[str]]:
-    """All reasons against, and the facts that speak for it."""
-    asked = ask(world, question, at)
-    if question.purpose == "suppression":
+def evaluate(asked: Ask, at: datetime, *, quick: bool = False) -> tuple[Reasons, list[str]]:
+    """All reasons against at a time, and the facts that speak for it; if quick, one reason is enough."""
+    if asked.question.purpose == "suppression":
         gone = suppressions.erased(asked, at)
         return ([("erased", gone)] if gone else []), []
-    if question.purpose == "transactional":
+    if asked.question.purpose == "transactional":
         return _transactional(asked, at), []
-    return _marketing(asked, at)
+    return _marketing(asked, at, quick)
 
 
 def _transactional(asked: Ask, at: datetime) -> Reasons:
@@ -112,14 +112,15 @@ def _identifier(asked: Ask) -> Reasons:
     return reasons
 
 
-def _marketing(asked: Ask, at: datetime) -> tuple[Reasons, list[str]]:
-    world = asked.world
+def _marketing(asked: Ask, at: datetime, quick: bool) -> tuple[Reasons, list[str]]:
     reasons = _identifier(asked)
     gone = suppressions.erasures(asked, at)
     if standing := suppressions.erased(asked, at):
         reasons.append(("erased", standing))
     erased_at = max((one.when.hi for one in gone), default=None)
     reasons += suppressions.codes(asked, at)
+    if quick and reasons:
+        return reasons, []
 
     where, known = places(asked, at)
     proof = ages.AgeOf(asked, at)
@@ -132,6 +133,8 @@ def _marketing(asked: Ask, at: datetime) -> tuple[Reasons, list[str]]:
     if gap and not found.grants:
         reasons.append(("carrier_block", [gap[1]]))
     reasons += registries.codes(asked, where, at, today, found.grants)
+    if quick and (reasons or not known):
+        return reasons or [("jurisdiction_unknown", [])], []
 
     wanted, level, lawful = _goods(asked, where, today)
     reasons += lawful
@@ -139,6 +142,8 @@ def _marketing(asked: Ask, at: datetime) -> tuple[Reasons, list[str]]:
     wants_grant = needed(asked, where)
     if wants_grant and not found.grants:
         reasons.append(missing(asked, found, at))
+    if quick and reasons:
+        return reasons, []
     facts = [one.id for one in found.grants]
     if wanted is not None:
         old_enough = proof.codes(wanted, level)
@@ -221,25 +226,36 @@ def _of_grants(
     return reasons
 
 
-def next_change(world: World, question: Question, as_of: datetime, eligible: bool) -> datetime | None:
-    """The next time at which eligibility flips without any new fact: tried at every instant that could matter."""
-    for instant in sorted(turn for turn in _turning_points(world, question, as_of) if turn > as_of):
-        for moment in (instant, instant + TICK):
-            reasons, _ = evaluate(world, question, moment)
-            if (not reasons) != eligible:
-                return instant
+#: Reasons that the clock alone never takes away, unless something is already said that holds from later on.
+LASTING = frozenset({
+    "erased", "legal_block", "invalid_address", "hard_bounce", "spam_complaint", "manual_block", "withdrawn",
+    "held_for_review", "no_identifier", "identity_ambiguous",
+})  # fmt: skip
+
+
+def next_change(asked: Ask, as_of: datetime, codes: tuple[str, ...]) -> datetime | None:
+    """The next time at which eligibility flips without any new fact: tried at every instant that could matter.
+
+    Each is tried a moment later, so that it does not matter whether what ends there still holds in that very instant.
+    """
+    said = [one.when.hi for one in asked.statements] + [when.hi for _, when, _ in asked.world.of(Event)]
+    if not LASTING.isdisjoint(codes) and all(end <= as_of for end in said):
+        return None
+    for instant in sorted(turn for turn in _turning_points(asked, as_of) if turn > as_of):
+        reasons, _ = evaluate(asked, instant + TICK, quick=True)
+        if bool(reasons) != bool(codes):
+            return instant
     return None
 
 
-def _turning_points(world: World, question: Question, as_of: datetime) -> set[datetime]:
+def _turning_points(asked: Ask, as_of: datetime) -> set[datetime]:
     """Every instant at which something about a question begins or ends by the clock alone."""
-    asked = ask(world, question, as_of)
-    found: set[datetime] = set()
+    world, found = asked.world, set[datetime]()
     for one in asked.statements:
         found |= {one.closes_from, one.when.lo, one.when.hi}
         if one.expires:
             found.add(one.expires)
-    if question.purpose != "marketing":
+    if asked.question.purpose != "marketing":
         return found
     found |= freshness.turning_points(world) | registries.turning_points(asked)
     zones = {zone(one.fact.time_zone) for one in asked.current(asked.owned, as_of)} | {LAST_PLACE}

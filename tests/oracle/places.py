@@ -111,7 +111,10 @@ def requirements(world: World, category: str, where: frozenset[Place], day: date
     """Every rule on age for a category in all of these places; None where there is no lawful sale to anybody."""
     found: set[Requirement] = set()
     for place in where:
-        for row in minimum_rows(world, category, place, day):
+        key = (category, place, day)
+        if key not in world.rules.memory:
+            world.rules.memory[key] = minimum_rows(world, category, place, day)
+        for row in world.rules.memory[key]:  # type: ignore[attr-defined]
             kind, value = row.get("kind") or "age", row.get("value") or row["minimum_age"]
             if kind == "born_before":
                 found.add(Requirement(kind, before=date.fromisoformat(value)))
@@ -194,20 +197,4 @@ def rule_days(world: World, categories: tuple[str, ...], where: frozenset[Place]
     """Days on which a rule for these categories begins or ends in these places."""
     countries = {place.country for place in where} | {"*"}
     names = set(categories) | {world.rules.parents.get(one, one) for one in categories} | {"data_consent"}
-    rows = [
-        row
-        for (name, country), regions in world.rules.minimum_ages.items()
-        if name in names and country in countries
-        for many in regions.values()
-        for row in many
-    ]
-    rows += [
-        row
-        for (name, _), table in world.rules.legality.items()
-        if name in names
-        for country, many in table.items()
-        if country.partition("-")[0] in countries
-        for row in many
-    ]
-    ends = (row.get(end) for row in rows for end in ("effective_from", "effective_to"))
-    return {date.fromisoformat(end) for end in ends if end}
+    return {day for category, country, day in world.rules.dated if category in names and country in countries}

@@ -34,6 +34,7 @@ class Rules:
 
     def __init__(self, tables: Mapping[str, Sequence[Row]]) -> None:
         self.tables = tables
+        self.memory: dict[object, object] = {}
 
     @classmethod
     def load(cls, folder: Path = SEEDS) -> Rules:
@@ -119,6 +120,18 @@ class Rules:
             places = told.setdefault((row["product_category"], row["channel"]), {})
             places.setdefault(row["country"], []).append(row)
         return told
+
+    @cached_property
+    def dated(self) -> list[tuple[str, str, date]]:
+        """Category, country and day of every rule on age or advertising that begins or ends on a day."""
+        rows = [(row["category"], row) for row in self.rows("minimum_age")]
+        rows += [(row["product_category"], row) for row in self.rows("channel_category_legality")]
+        return [
+            (category, row["country"].partition("-")[0], date.fromisoformat(text))
+            for category, row in rows
+            for text in (row.get("effective_from"), row.get("effective_to"))
+            if text
+        ]
 
     @cached_property
     def levels(self) -> dict[str, int]:

@@ -40,8 +40,7 @@ class World:
     def known(cls, case: cases.Case, rules: Rules, known_at: datetime) -> World:
         """The world of a case's facts that were recorded by then."""
         facts: dict[type, list[tuple[cases.Fact, Interval, datetime]]] = defaultdict(list)
-        unique = {fact.model_dump_json(): fact for fact in case.facts} if len(case.facts) < 200 else {}
-        for fact in unique.values() or case.facts:
+        for fact in case.facts:
             recorded = recorded_at(fact, case)
             if recorded <= known_at:
                 when = interval(fact.at, fact.earliest, fact.latest, recorded)
@@ -129,10 +128,7 @@ def ask(world: World, question: cases.Question, as_of: datetime) -> Ask:
                 if version.fact.phone == raw:
                     target = ids.phone_target(raw, version.phone_countries, question.channel in MOBILE_CHANNELS)
                     own |= version.own - identity.keys(version.fact.email or "", blocking=False)
-    users = identity.users(own) or [
-        records for records in {identity.proof.get(record, frozenset({record})) for record in asked}
-    ]
-    users = [frozenset(one) for one in users]
+    users = identity.users(own) or sorted({identity.proof.get(one, frozenset({one})) for one in asked}, key=sorted)
     return Ask(
         question=question,
         world=world,
