@@ -281,6 +281,7 @@ def number(case: Case) -> str:
 def test_the_shipped_file_has_the_forty_and_more_than_sixty_others() -> None:
     assert {number(case) for case in shipped()} - {""} == FORTY
     assert len([case for case in shipped() if not number(case)]) >= 60
+    assert len(shipped()) >= 100
 
 
 def test_every_question_of_the_forty_says_what_it_expects() -> None:
