@@ -28,7 +28,15 @@ _WHAT = _texts("world", "fact_id", "platform", "account")
 
 #: The tables of `raw_cases` with their columns, as the models of staging/cases read them.
 TABLES: Mapping[str, pa.Schema] = {
-    "clocks": pa.schema([*_texts("world"), ("build_id", pa.int64()), ("as_of", _TIME), ("known_at", _TIME)]),
+    "clocks": pa.schema(
+        [
+            *_texts("world"),
+            ("build_id", pa.int64()),
+            ("as_of", _TIME),
+            ("known_at", _TIME),
+            ("policies", pa.map_(pa.string(), pa.string())),
+        ]
+    ),
     "questions": pa.schema(_texts("world", "channel", "purpose", "topic", "sender", "product_category", "policy")),
     "records": pa.schema(
         [
@@ -109,8 +117,8 @@ def write(connection: duckdb.DuckDBPyConnection, made: Sequence[World]) -> None:
     """Write the tables of `raw_cases` anew."""
     rows: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     for world in made:
-        times = {"as_of": world.as_of, "known_at": world.known_at}
-        rows["clocks"].append({"world": world.name, "build_id": 1, **times})
+        clock = {"as_of": world.as_of, "known_at": world.known_at, "policies": _policies(world.case)}
+        rows["clocks"].append({"world": world.name, "build_id": 1, **clock})
         rows["questions"] += [_asked(world, question) for question in world.questions.values()]
         for fact in world.case.facts:
             row = _told(world, fact)
@@ -127,6 +135,14 @@ def write(connection: duckdb.DuckDBPyConnection, made: Sequence[World]) -> None:
 def question_id(world: World, question: Question) -> str:
     """The id that the models give the question."""
     return world.name + "|".join(list(_asked(world, question).values())[1:])
+
+
+def _policies(case: Case) -> list[tuple[str, str]]:
+    """A case's policies as the seed writes values: true, 30, or US,CA."""
+    return [
+        (name, ",".join(value) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value))
+        for name, value in case.policy.items()
+    ]
 
 
 def _asked(world: World, question: Question) -> dict[str, str]:

@@ -129,6 +129,7 @@ select
     external_key,
     event_name,
     raw_name,
+    person_name,
     country,
     region,
     product_category,

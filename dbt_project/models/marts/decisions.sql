@@ -105,11 +105,32 @@ considered as (
                         then []
                     else [coalesce(nullif(consent.state, 'unknown'), 'no_grant')]
                 end,
-                coalesce(
-                    ages.reason_codes,
+                list_concat(
+                    coalesce(
+                        ages.reason_codes,
+                        case
+                            when questions.product_category = 'none' then []
+                            else ['jurisdiction_unknown', 'age_no_evidence']
+                        end
+                    ),
+                    -- A consent given under age is void, and one before any proof is not good enough for
+                    -- texts, whose carriers want the proof first.
                     case
-                        when questions.product_category = 'none' then []
-                        else ['jurisdiction_unknown', 'age_no_evidence']
+                        when consent.state is distinct from 'granted' then []
+                        when
+                            (consent.granted_at at time zone ages.time_zone)::date < ages.born_of_age_on
+                            then ['capacity_void']
+                        when
+                            ages.born_of_age_on is null
+                            and keys.identifier_type = 'phone'
+                            and not coalesce(
+                                (consent.granted_at at time zone ages.time_zone)::date
+                                >= ages.proven_of_age_on,
+                                false
+                            )
+                            and ages.proven_of_age_on is not null
+                            then ['capacity_unproven']
+                        else []
                     end
                 )
             )
@@ -125,8 +146,7 @@ considered as (
         ) as evidence_ids,
         questions.as_of,
         questions.known_at,
-        case when list_contains(ages.reason_codes, 'under_age') then ages.next_change_at end
-            as next_change_at
+        ages.next_change_at
     from keys
     inner join questions
         on keys.world = questions.world and keys.identifier_type = questions.identifier_type

@@ -6,103 +6,13 @@ person_records as (
     select * from {{ ref('person_records') }}
 ),
 
-clock as (
-    select * from {{ ref('clock') }}
-),
-
--- Where goods went, once per person and place.
-shipments as (
-    select
-        events.person_id,
-        events.country,
-        events.region,
-        max(events.occurred_at) as known_at
-    from {{ ref('customer_events') }} as events
-    inner join clock on events.world = clock.world
-    where
-        events.country is not null
-        and events.person_id is not null
-        and events.occurred_at < clock.as_of
-    group by events.person_id, events.country, events.region
-),
-
-countries as (
-    select * from {{ ref('country_names') }}
-),
-
-regions as (
-    select * from {{ ref('region_names') }}
-),
-
 zones as (
     select name from pg_timezone_names()
 ),
 
-prefixes as (
-    select
-        prefix,
-        country
-    from {{ ref('phone_countries') }}
-),
-
--- A prefix such as +1 416 says more than +1.
-phones as (
-    select
-        records.record_key,
-        coalesce(long.country, middle.country, short.country, shortest.country) as country
-    from records
-    left join prefixes as long on substr(records.phone_key, 2, 4) = long.prefix
-    left join prefixes as middle on substr(records.phone_key, 2, 3) = middle.prefix
-    left join prefixes as short on substr(records.phone_key, 2, 2) = short.prefix
-    left join prefixes as shortest on substr(records.phone_key, 2, 1) = shortest.prefix
-    where records.phone_key is not null
-),
-
-places as (
-    select
-        shipments.person_id,
-        1 as preference,
-        countries.country,
-        coalesce(regions.region, upper(shipments.region)) as region,
-        shipments.known_at
-    from shipments
-    inner join countries on lower(trim(shipments.country)) = countries.name
-    left join regions
-        on
-            countries.country = regions.country
-            and lower(trim(shipments.region)) = regions.name
-    union all
-    select
-        person_records.person_id,
-        case records.place_kind when 'address' then 2 else 3 end as preference,
-        records.country,
-        records.region,
-        records.updated_at as known_at
-    from records
-    inner join person_records on records.record_key = person_records.record_key
-    where records.country is not null
-    union all
-    select
-        person_records.person_id,
-        4 as preference,
-        phones.country,
-        null as region,
-        records.updated_at as known_at
-    from phones
-    inner join records on phones.record_key = records.record_key
-    inner join person_records on phones.record_key = person_records.record_key
-    where phones.country is not null
-),
-
 place as (
-    select
-        person_id,
-        country,
-        region
-    from places
-    qualify row_number() over (
-        partition by person_id order by preference, known_at desc, country, region
-    ) = 1
+    select * from {{ ref('person_places') }}
+    where is_first
 ),
 
 profile as (

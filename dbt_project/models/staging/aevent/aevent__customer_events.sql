@@ -54,6 +54,7 @@ select
     'aevent:' || calls.account || ':' || calls.registrant_id as external_key,
     calls.event_name,
     calls.topic as raw_name,
+    null::varchar as person_name,
     null as country,
     null as region,
     null as currency,

@@ -12,6 +12,7 @@ select
     case when identifier_type = 'phone' then identifier end as phone,
     case act when 'lift' then 'block_lifted' else 'blocked_by_hand' end as event_name,
     act as raw_name,
+    null::varchar as person_name,
     null::varchar as country,
     null::varchar as region,
     null::varchar as currency,

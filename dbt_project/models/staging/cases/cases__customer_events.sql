@@ -14,6 +14,7 @@ select
     null::varchar as external_key,
     event_name,
     event_name as raw_name,
+    person_name,
     country,
     region,
     null::varchar as currency,

@@ -76,6 +76,7 @@ select
     phone,
     event_name,
     raw_name,
+    null::varchar as person_name,
     null as country,
     null as region,
     null as currency,

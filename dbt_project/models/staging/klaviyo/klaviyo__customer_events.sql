@@ -16,6 +16,7 @@ select
     {{ phone_key('acts.phone') }} as phone,
     coalesce(names.event_name, 'other') as event_name,
     acts.raw_name,
+    null::varchar as person_name,
     null as country,
     null as region,
     null as currency,

@@ -24,6 +24,7 @@ order_events as (
         phone,
         event_name,
         event_name as raw_name,
+        concat_ws(' ', first_name, last_name) as person_name,
         country,
         region,
         currency,
@@ -69,6 +70,7 @@ delivery_events as (
             else coalesce(names.event_name, 'other')
         end as event_name,
         deliveries.topic as raw_name,
+        null as person_name,
         null as country,
         null as region,
         null as currency,

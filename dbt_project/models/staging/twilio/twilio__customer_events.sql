@@ -16,6 +16,7 @@ select
         else 'message_received'
     end as event_name,
     case when inbound then 'inbound' else 'outbound' end as raw_name,
+    null::varchar as person_name,
     null as country,
     null as region,
     null as currency,
