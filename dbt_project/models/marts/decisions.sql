@@ -1,13 +1,9 @@
 with channels as (
     select
         channel,
-        identifier_type
-    from {{ ref('channels') }}
-    union all
-    -- Where nobody is written to, people are decided about as such.
-    select
-        'none' as channel,
-        'person' as identifier_type
+        -- What an ad platform matches on is decided as the e-mail address is.
+        case identifier_type when 'any' then 'email' else identifier_type end as identifier_type
+    from {{ ref('channel_kinds') }}
 ),
 
 questions as (
@@ -103,7 +99,8 @@ considered as (
                         questions.purpose = 'transactional'
                         and consent.state is distinct from 'withdrawn'
                         then []
-                    else [coalesce(nullif(consent.state, 'unknown'), 'no_grant')]
+                    when consent.state = 'expired' then ['implied_expired']
+                    else [coalesce(consent.state, 'no_grant')]
                 end,
                 list_concat(
                     coalesce(

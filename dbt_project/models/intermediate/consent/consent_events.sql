@@ -6,6 +6,10 @@ accounts as (
     select * from {{ source('audiences', 'accounts') }}
 ),
 
+clock as (
+    select * from {{ ref('clock') }}
+),
+
 limits as (
     select * from {{ ref('honour_limits') }}
 ),
@@ -52,8 +56,12 @@ select
     coalesce(statements.origin_write_id, echoes.write_id) as origin_write_id,
     statements.evidence,
     statements.age_capable_at_capture,
-    statements.effective_lo,
-    statements.effective_hi,
+    statements.scope,
+    statements.has_evidence,
+    statements.category,
+    -- A clock up to five minutes fast is believed; beyond, receipt is all that is certain.
+    {{ not_ahead('statements.effective_lo') }} as effective_lo,
+    coalesce({{ not_ahead('statements.effective_hi') }}, statements.recorded_at) as effective_hi,
     statements.recorded_at,
     statements.source_seen_at,
     case
@@ -62,6 +70,7 @@ select
     end as honour_by,
     statements.expires_at
 from statements
+inner join clock on statements.world = clock.world
 left join accounts
     on statements.platform = accounts.platform and statements.account = accounts.account
 left join limits on statements.channel = limits.channel

@@ -2,6 +2,10 @@ with questions as (
     select * from {{ ref('questions') }}
 ),
 
+kinds as (
+    select * from {{ ref('channel_kinds') }}
+),
+
 -- Beside the questions asked, every channel as a whole: what `withdrawals` pushes.
 scopes as (
     select distinct
@@ -32,25 +36,76 @@ statements as (
     where origin_write_id is null
 ),
 
--- A withdrawal that names a record only binds every identifier of that record's person.
-resolved as (
-    select * from statements
-    where identifier is not null
-    union all by name
+records as (
+    select * from {{ ref('person_records') }}
+),
+
+keys as (
+    select * from {{ ref('person_keys') }}
+),
+
+-- Whom a withdrawal reaches beyond the identifier it names.
+holders as (
     select
-        statements.* exclude (identifier),
-        keys.identifier
+        statements.consent_event_id,
+        records.person_id
     from statements
-    inner join {{ ref('person_records') }} as records
+    inner join records
         on
             statements.platform = records.platform
             and statements.account = records.account
             and statements.record_id = records.record_id
-    inner join {{ ref('person_keys') }} as keys
+    where statements.state in ('withdrawn', 'erased')
+    union
+    select
+        statements.consent_event_id,
+        keys.person_id
+    from statements
+    inner join keys
         on
-            records.person_id = keys.person_id
+            statements.identifier_type = keys.identifier_type
+            and statements.identifier = keys.identifier
+    where statements.state in ('withdrawn', 'erased')
+),
+
+resolved as (
+    select * from statements
+    where identifier is not null
+    union all by name
+    -- One that names a record only binds every identifier of that record's person.
+    select
+        statements.* exclude (identifier),
+        keys.identifier
+    from statements
+    inner join holders on statements.consent_event_id = holders.consent_event_id
+    inner join keys
+        on
+            holders.person_id = keys.person_id
             and statements.identifier_type = keys.identifier_type
     where statements.identifier is null and statements.state = 'withdrawn'
+    union all by name
+    -- One of all channels follows the person to all of them.
+    select
+        statements.* exclude (identifier_type, identifier, channel),
+        keys.identifier_type,
+        keys.identifier,
+        '*' as channel
+    from statements
+    inner join holders on statements.consent_event_id = holders.consent_event_id
+    inner join keys on holders.person_id = keys.person_id
+    where statements.scope = 'all_channels' and statements.state = 'withdrawn'
+    union all by name
+    -- Any objection to marketing keeps the person out of what is uploaded for advertising.
+    select
+        statements.* exclude (identifier_type, identifier, channel, topic),
+        keys.identifier_type,
+        keys.identifier,
+        'ads_audience' as channel,
+        '*' as topic
+    from statements
+    inner join holders on statements.consent_event_id = holders.consent_event_id
+    inner join keys on holders.person_id = keys.person_id
+    where statements.purpose in ('*', 'marketing') and statements.state = 'withdrawn'
 ),
 
 heard as (
@@ -68,24 +123,37 @@ heard as (
             when starts_with(resolved.state, 'granted') then 'granted'
             else resolved.state
         end as state,
+        resolved.category is null as is_general,
+        -- What may lift a withdrawal: the person's own express act, with evidence.
+        coalesce(
+            resolved.basis = 'express' and resolved.actor = 'customer' and resolved.has_evidence,
+            false
+        ) as is_act,
         resolved.effective_lo,
-        resolved.effective_hi
+        resolved.effective_hi,
+        resolved.expires_at
     from resolved
     inner join scopes
         on
             resolved.world = scopes.world
-            and resolved.channel = scopes.channel
             and resolved.recorded_at <= scopes.known_at
             and coalesce(resolved.effective_lo, resolved.effective_hi) <= scopes.as_of
+    inner join kinds as asked on scopes.channel = asked.channel
+    left join kinds as told on resolved.channel = told.channel
     where
-        resolved.purpose in ('*', scopes.purpose)
+        (
+            resolved.channel in ('*', scopes.channel)
+            -- A stop by one kind of text ends the other kind too; a grant is of the kind it names.
+            or (resolved.state = 'withdrawn' and told.stops_with = asked.stops_with)
+        )
+        and resolved.purpose in ('*', scopes.purpose)
         and (resolved.sender in ('*', scopes.sender) or scopes.sender = 'any')
         and (
             resolved.topic in ('*', scopes.topic)
             -- A list that no question asks about is read as the whole channel.
             or (
                 resolved.state = 'withdrawn'
-                and scopes.topic <> '*'
+                and (scopes.topic <> '*' or resolved.topic = '?')
                 and not exists (
                     from questions
                     where
@@ -94,7 +162,6 @@ heard as (
                 )
             )
         )
-        and (resolved.expires_at is null or resolved.expires_at > scopes.as_of)
 ),
 
 weighed as (
@@ -111,7 +178,7 @@ weighed as (
         ) as withdrawn_id,
         arg_max(
             consent_event_id, (coalesce(effective_lo, '-infinity'::timestamptz), consent_event_id)
-        ) filter (where state = 'granted') as granted_id,
+        ) filter (where state = 'granted' and is_general) as granted_id,
         -- A question that was asked says more than a default value, however new that is.
         arg_max(
             consent_event_id, (state <> 'unknown', effective_hi, consent_event_id)
@@ -120,22 +187,33 @@ weighed as (
             where state in ('pending', 'not_granted')
         ) as asked_state,
         max(effective_hi) filter (where state = 'withdrawn') as withdrawn_at,
-        max(effective_lo) filter (where state = 'granted') as granted_at
+        max(effective_lo) filter (where state = 'granted' and is_general) as granted_at,
+        max(effective_lo) filter (where state = 'granted' and is_act) as acted_at,
+        max(coalesce(expires_at, 'infinity'::timestamptz)) filter (
+            where state = 'granted' and is_general
+        ) as granted_until,
+        bool_or(state = 'unknown') as is_default_seen
     from heard
     group by all
 ),
 
 judged as (
     select
-        *,
+        weighed.*,
         case
-            -- A grant lifts a withdrawal only when it lies wholly after it; ties stay withdrawn.
-            when withdrawn_id is not null and not coalesce(granted_at > withdrawn_at, false)
+            -- An act lifts a withdrawal only when it lies wholly after it; ties stay withdrawn.
+            when
+                weighed.withdrawn_id is not null
+                and not coalesce(weighed.acted_at > weighed.withdrawn_at, false)
                 then 'withdrawn'
-            when granted_id is not null then 'granted'
-            else coalesce(asked_state, 'unknown')
+            when weighed.granted_until > clock.as_of then 'granted'
+            when weighed.granted_id is not null then 'expired'
+            else coalesce(
+                weighed.asked_state, case when weighed.is_default_seen then 'unknown' end
+            )
         end as state
     from weighed
+    inner join {{ ref('clock') }} as clock on weighed.world = clock.world
 )
 
 select
@@ -153,5 +231,6 @@ select
     sender,
     state,
     granted_at,
+    case when granted_until < 'infinity'::timestamptz then granted_until end as granted_until,
     withdrawn_at
 from judged

@@ -1,5 +1,19 @@
-with statuses as (
-    select * from {{ source('cases', 'statuses') }}
+with shown as (
+    select
+        *,
+        lag(value) over (
+            partition by account, platform, record_id, identifier, field, detail, topic, channel
+            order by recorded_at, fact_id
+        ) as former_value
+    from {{ source('cases', 'statuses') }}
+    -- A value that is missing changes nothing.
+    where value is not null
+),
+
+-- A snapshot without a time of its own that shows the same again is no new act.
+statuses as (
+    select * from shown
+    where valid_lo is not null or former_value is distinct from value
 ),
 
 vocabulary as (
@@ -19,6 +33,14 @@ select
         else 'withdrawn'
     end as state,
     coalesce(exact.suppression_kind, general.suppression_kind) as suppression_kind,
+    coalesce(
+        statuses.channel,
+        case when exact.value is not null then exact.channel else general.channel end
+    ) as read_channel,
+    case when exact.value is not null then exact.scope else general.scope end as scope,
+    coalesce(statuses.evidence, false)
+    or coalesce(exact.evidence, general.evidence, false) as has_evidence,
+    coalesce(statuses.actor, exact.actor, general.actor, 'unknown') as read_actor,
     case
         when exact.value is null and general.value is null then 'unseen_value'
         else coalesce(statuses.told_method, exact.method, general.method)
