@@ -44,6 +44,7 @@ blocks as (
         on
             blocks.world = questions.world
             and blocks.identifier_type = questions.identifier_type
+            and (blocks.blocks = 'all' or questions.purpose = 'marketing')
             and blocks.channel in ('*', questions.channel)
             and blocks.topic in ('*', questions.topic)
     group by all
@@ -72,6 +73,37 @@ ages as (
     select * from {{ ref('age_state') }}
 ),
 
+-- Where a grant is needed at all, and where only an express one counts.
+law as (
+    select
+        persons.person_id,
+        kinds.channel,
+        case kinds.channel
+            when 'ads_audience'
+                then coalesce(bool_or(
+                    places.country is null
+                    or list_contains(
+                        string_split({{ policy('ads_require_grant') }}, ','),
+                        case when places.country in {{ european_union() }} then 'EU' else places.country end
+                    )
+                ), true)
+            else coalesce(bool_or(
+                places.country is distinct from 'US'
+                or {{ policy('us_email_requires_grant') }} = 'true'
+            ), true)
+        end as needs_grant,
+        coalesce(bool_or(places.country is distinct from 'US'), true) as needs_express
+    from {{ ref('persons') }} as persons
+    inner join {{ ref('clock') }} as clock on persons.world = clock.world
+    cross join {{ ref('channel_kinds') }} as kinds
+    left join {{ ref('person_places') }} as places on persons.person_id = places.person_id
+    group by persons.person_id, kinds.channel
+),
+
+implied as (
+    select * from {{ ref('implied_grants') }}
+),
+
 codes as (
     select list(code order by position) as in_order from {{ ref('reason_codes') }}
 ),
@@ -93,13 +125,21 @@ considered as (
             ),
             list_concat(
                 case
-                    when consent.state = 'granted' then []
+                    when consent.state = 'granted' and (consent.is_express or not law.needs_express) then []
+                    when consent.state = 'withdrawn' then ['withdrawn']
                     -- What the person must be told needs no grant, only the absence of a stop.
                     when
                         questions.purpose = 'transactional'
                         and consent.state is distinct from 'withdrawn'
                         then []
-                    when consent.state = 'expired' then ['implied_expired']
+                    when implied.granted_until > questions.as_of then []
+                    when
+                        consent.state is distinct from 'granted'
+                        and not law.needs_grant
+                        and questions.channel in ('email', 'ads_audience')
+                        then []
+                    when implied.granted_until is not null or consent.state = 'expired' then ['implied_expired']
+                    when consent.state = 'granted' then ['no_grant']
                     else [coalesce(consent.state, 'no_grant')]
                 end,
                 list_concat(
@@ -143,7 +183,15 @@ considered as (
         ) as evidence_ids,
         questions.as_of,
         questions.known_at,
-        ages.next_change_at
+        least(
+            ages.next_change_at,
+            case when consent.state = 'granted' then consent.granted_until end,
+            case
+                when consent.state is distinct from 'granted' and implied.granted_until > questions.as_of
+                    and implied.granted_until < 'infinity'::timestamptz
+                    then implied.granted_until
+            end
+        ) as next_change_at
     from keys
     inner join questions
         on keys.world = questions.world and keys.identifier_type = questions.identifier_type
@@ -165,6 +213,15 @@ considered as (
             and questions.purpose = consent.purpose
             and questions.topic = consent.topic
             and questions.sender = consent.sender
+    left join law
+        on keys.person_id = law.person_id and questions.channel = law.channel
+    left join implied
+        on
+            keys.person_id = implied.person_id
+            and keys.identifier_type = implied.identifier_type
+            and keys.identifier = implied.identifier
+            and questions.channel = implied.channel
+            and implied.category in ('*', questions.product_category)
     left join ages
         on
             keys.person_id = ages.person_id

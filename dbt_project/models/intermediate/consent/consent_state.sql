@@ -123,12 +123,15 @@ heard as (
             when starts_with(resolved.state, 'granted') then 'granted'
             else resolved.state
         end as state,
-        resolved.category is null as is_general,
+        resolved.category is null
+        and coalesce(resolved.basis, '') not in ('implied_purchase', 'implied_inquiry', 'soft_opt_in')
+            as is_general,
         -- What may lift a withdrawal: the person's own express act, with evidence.
         coalesce(
             resolved.basis = 'express' and resolved.actor = 'customer' and resolved.has_evidence,
             false
         ) as is_act,
+        resolved.basis is not distinct from 'express' as is_express,
         resolved.effective_lo,
         resolved.effective_hi,
         resolved.expires_at
@@ -192,7 +195,8 @@ weighed as (
         max(coalesce(expires_at, 'infinity'::timestamptz)) filter (
             where state = 'granted' and is_general
         ) as granted_until,
-        bool_or(state = 'unknown') as is_default_seen
+        bool_or(state = 'unknown') as is_default_seen,
+        coalesce(bool_or(state = 'granted' and is_express), false) as is_express
     from heard
     group by all
 ),
@@ -230,6 +234,7 @@ select
     topic,
     sender,
     state,
+    is_express,
     granted_at,
     case when granted_until < 'infinity'::timestamptz then granted_until end as granted_until,
     withdrawn_at

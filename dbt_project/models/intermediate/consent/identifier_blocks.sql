@@ -71,7 +71,9 @@ echoes as (
 
 standing as (
     select * from suppressions
-    where suppression_id not in (select suppression_id from echoes)
+    where
+        suppression_id not in (select suppression_id from echoes)
+        and suppression_id not in (select suppression_id from {{ ref('lifted_suppressions') }})
 ),
 
 blocked as (
@@ -82,6 +84,7 @@ blocked as (
         keys.identifier,
         standing.channel,
         standing.topic,
+        standing.blocks,
         standing.reason_code,
         standing.suppression_id
     from standing
@@ -98,6 +101,7 @@ blocked as (
         keys.identifier,
         standing.channel,
         standing.topic,
+        standing.blocks,
         standing.reason_code,
         standing.suppression_id
     from standing
@@ -120,6 +124,7 @@ select
     identifier,
     channel,
     topic,
+    blocks,
     list(distinct reason_code order by reason_code) as reason_codes,
     list(distinct suppression_id order by suppression_id) as suppression_ids
 from blocked

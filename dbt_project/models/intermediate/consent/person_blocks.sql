@@ -6,6 +6,9 @@ with suppressions as (
         suppressions.scope = 'person'
         and suppressions.recorded_at <= clock.known_at
         and coalesce(suppressions.ended_at > clock.known_at, true)
+        and suppressions.suppression_id not in (
+            select suppression_id from {{ ref('lifted_suppressions') }}
+        )
 ),
 
 -- Also keys that a record no longer shows: they still lead to the person.

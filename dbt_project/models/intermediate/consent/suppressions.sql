@@ -20,6 +20,8 @@ select
     coalesce(reasons.channel, '*') as channel,
     coalesce(reasons.topic, '*') as topic,
     coalesce(kinds.reason_code, 'legal_block') as reason_code,
+    coalesce(kinds.blocks, 'all') as blocks,
+    coalesce(kinds.lifted_by, 'review') as lifted_by,
     reasons.source,
     reasons.effective_at,
     reasons.recorded_at,

@@ -1,5 +1,32 @@
 with events as (
-    select * from {{ source('cases', 'events') }}
+    select
+        world,
+        fact_id,
+        platform,
+        account,
+        record_id,
+        identifier,
+        event_name,
+        person_name,
+        country,
+        region,
+        product_categories,
+        valid_hi,
+        recorded_at
+    from {{ source('cases', 'events') }}
+    union all by name
+    select
+        world,
+        fact_id,
+        platform,
+        account,
+        record_id,
+        identifier,
+        'message_delivered' as event_name,
+        valid_hi,
+        recorded_at
+    from {{ source('cases', 'statuses') }}
+    where value = 'delivered'
 )
 
 select
@@ -18,7 +45,7 @@ select
     country,
     region,
     null::varchar as currency,
-    product_categories,
+    coalesce(product_categories, []) as product_categories,
     null::json as properties,
     null::decimal(18, 2) as amount,
     true as counted,

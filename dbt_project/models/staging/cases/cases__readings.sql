@@ -18,43 +18,46 @@ statuses as (
 
 vocabulary as (
     select * from {{ ref('platform_values') }}
+),
+
+-- The row that names value and detail, else the value, else any value.
+matched as (
+    select
+        statuses.*,
+        vocabulary.value as read_value,
+        vocabulary.state as read_state,
+        vocabulary.suppression_kind,
+        vocabulary.method as read_method,
+        vocabulary.channel as of_channel,
+        vocabulary.scope,
+        vocabulary.evidence as is_evidence,
+        vocabulary.actor as of_actor
+    from statuses
+    left join vocabulary
+        on
+            statuses.platform = vocabulary.platform
+            and statuses.field = vocabulary.field
+            and vocabulary.value in (statuses.value, '*')
+            and vocabulary.detail in (statuses.detail, '*')
+    qualify row_number() over (
+        partition by statuses.world, statuses.fact_id
+        order by vocabulary.value = '*', vocabulary.detail = '*'
+    ) = 1
 )
 
 select
-    statuses.*,
-    case when contains(statuses.identifier, '@') then 'email' else 'phone' end as identifier_type,
+    * exclude (evidence),
+    case when contains(identifier, '@') then 'email' else 'phone' end as identifier_type,
     case
-        when contains(statuses.identifier, '@') then {{ email_key('statuses.identifier') }}
-        else {{ phone_key('statuses.identifier') }}
+        when contains(identifier, '@') then {{ email_key('identifier') }}
+        else {{ phone_key('identifier') }}
     end as identifier_key,
+    case when read_value is null then 'withdrawn' else read_state end as state,
     case
-        when exact.value is not null then exact.state
-        when general.value is not null then general.state
-        else 'withdrawn'
-    end as state,
-    coalesce(exact.suppression_kind, general.suppression_kind) as suppression_kind,
-    coalesce(
-        statuses.channel,
-        case when exact.value is not null then exact.channel else general.channel end
-    ) as read_channel,
-    case when exact.value is not null then exact.scope else general.scope end as scope,
-    coalesce(statuses.evidence, false)
-    or coalesce(exact.evidence, general.evidence, false) as has_evidence,
-    coalesce(statuses.actor, exact.actor, general.actor, 'unknown') as read_actor,
-    case
-        when exact.value is null and general.value is null then 'unseen_value'
-        else coalesce(statuses.told_method, exact.method, general.method)
-    end as method
-from statuses
-left join vocabulary as exact
-    on
-        statuses.platform = exact.platform
-        and statuses.field = exact.field
-        and statuses.value = exact.value
-        and statuses.detail = exact.detail
-left join vocabulary as general
-    on
-        statuses.platform = general.platform
-        and statuses.field = general.field
-        and statuses.value = general.value
-        and general.detail = '*'
+        when read_value is null then 'unseen_value'
+        else coalesce(told_method, read_method)
+    end as method,
+    coalesce(channel, of_channel) as read_channel,
+    coalesce(evidence, false) or coalesce(is_evidence, false) as has_evidence,
+    coalesce(actor, of_actor, 'unknown') as read_actor
+from matched

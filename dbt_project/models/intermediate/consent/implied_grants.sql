@@ -1,0 +1,91 @@
+with clock as (
+    select * from {{ ref('clock') }}
+),
+
+bases as (
+    select * from {{ ref('statement_bases') }}
+    where grants
+),
+
+places as (
+    select * from {{ ref('person_places') }}
+),
+
+keys as (
+    select * from {{ ref('person_keys') }}
+),
+
+-- What people did, and what platforms call a soft opt-in.
+grounds as (
+    select
+        case events.event_name
+            when 'order_placed' then 'implied_purchase'
+            else 'implied_inquiry'
+        end as basis,
+        events.person_id,
+        null::varchar as identifier,
+        '*' as category,
+        events.event_id as ground_id,
+        events.occurred_at as given_at
+    from {{ ref('customer_events') }} as events
+    inner join clock on events.world = clock.world
+    where
+        events.event_name in ('order_placed', 'inquiry')
+        and events.person_id is not null
+        and events.occurred_at <= clock.as_of
+        and events.recorded_at <= clock.known_at
+    union all
+    select
+        statements.basis,
+        keys.person_id,
+        statements.identifier,
+        coalesce(statements.category, '*') as category,
+        statements.consent_event_id as ground_id,
+        statements.effective_lo as given_at
+    from {{ ref('consent_events') }} as statements
+    inner join clock on statements.world = clock.world
+    inner join keys
+        on
+            statements.identifier_type = keys.identifier_type
+            and statements.identifier = keys.identifier
+    where
+        statements.basis in ('implied_purchase', 'implied_inquiry', 'soft_opt_in')
+        and starts_with(statements.state, 'granted')
+        and statements.effective_lo <= clock.as_of
+        and statements.recorded_at <= clock.known_at
+),
+
+-- A ground must be good wherever the person may live.
+lawful as (
+    select
+        places.person_id,
+        bases.basis,
+        bases.channel,
+        min(bases.period) as months
+    from places
+    inner join bases on places.country = bases.country
+    group by places.person_id, bases.basis, bases.channel
+    having count(distinct (places.country, places.region)) = (
+        select count(*) from places as all_places where all_places.person_id = places.person_id
+    )
+)
+
+select
+    grounds.person_id,
+    keys.world,
+    keys.identifier_type,
+    keys.identifier,
+    lawful.channel,
+    grounds.category,
+    arg_max(grounds.ground_id, grounds.given_at) as ground_id,
+    max(grounds.given_at) as granted_at,
+    max(coalesce(grounds.given_at + to_months(lawful.months), 'infinity'::timestamptz)) as granted_until
+from grounds
+inner join lawful
+    on grounds.person_id = lawful.person_id and grounds.basis = lawful.basis
+inner join keys
+    on
+        grounds.person_id = keys.person_id
+        and keys.identifier_type = case lawful.channel when 'email' then 'email' else 'phone' end
+        and coalesce(grounds.identifier = keys.identifier, true)
+group by all
