@@ -33,6 +33,7 @@ class Address(NamedTuple):
     is_role: bool
     is_blocked: bool
     is_relay: bool
+    is_mistyped: bool
 
 
 class Domain(NamedTuple):
@@ -43,6 +44,7 @@ class Domain(NamedTuple):
     providers: tuple[Provider, ...]  # of these domains, where known
     is_relay: bool
     is_blocked: bool
+    is_mistyped: bool
 
 
 class Addresses:
@@ -62,7 +64,7 @@ class Addresses:
         """What is known of a value, whatever it holds."""
         text = (value or "").strip()
         if not text:
-            return Address(None, Fault.EMPTY, (), is_role=False, is_blocked=True, is_relay=False)
+            return Address(None, Fault.EMPTY, (), is_role=False, is_blocked=True, is_relay=False, is_mistyped=False)
         target, fault = _narrow(text)
         found = {_parted(folded(text)), _parted(target)} if target else _found(text)
         about = [self.domain(domain) for _, domain in found]
@@ -81,6 +83,7 @@ class Addresses:
             or not self._lists.blocked_texts.isdisjoint(keys | {folded(text)})
             or not self._lists.blocked_local_parts.isdisjoint(locals_),
             is_relay=relay,
+            is_mistyped=any(one.is_mistyped for one in about),
         )
 
     def _spelt(self, local: str, domain: str) -> Iterable[str]:
@@ -100,6 +103,7 @@ class Addresses:
             tuple(sorted({lists.providers[one] for one in names if one in lists.providers})),
             any(lists.relays.get(one, False) or one in lists.relays.keys() & spellings for one in _above(spellings)),
             not lists.blocked_domains.isdisjoint(_above(spellings)),
+            not lists.typos.keys().isdisjoint(spellings),
         )
 
     def _with_the_meant(self, name: str) -> set[str]:

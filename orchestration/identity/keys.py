@@ -9,7 +9,7 @@ Columns of both tables:
 - `suppression_keys`: every key that a suppression of this value blocks, such as `email:jane@example.com`,
   `phone:+14155550123` or, of a number whose country is not known, `phone_end:155550123`;
 - `blocked_by`: every key whose suppression blocks this value: the same, and of a phone the endings of its forms;
-- `is_role`, `is_blocked`, `is_relay`: kinds of identifier that join no records.
+- `is_role`, `is_blocked`, `is_relay`: kinds of identifier that join no records; `is_mistyped`: the domain looks it.
 
 Plain values are read as whole columns, all others one by one with the libraries; both ways give the same keys.
 """
@@ -31,7 +31,7 @@ from orchestration.identity.lists import Lists
 from orchestration.identity.phones import Number, digits_of, read
 
 _LIST = pa.list_(pa.string())
-_FLAGS = {"is_role": pa.bool_(), "is_blocked": pa.bool_(), "is_relay": pa.bool_()}
+_FLAGS = {"is_role": pa.bool_(), "is_blocked": pa.bool_(), "is_relay": pa.bool_(), "is_mistyped": pa.bool_()}
 _OUTCOME = {"fault": pa.string(), "suppression_keys": _LIST, "blocked_by": _LIST}
 EMAIL_KEYS = schema(value=pa.string(), target_key=pa.string(), **_OUTCOME, **_FLAGS)
 PHONE_KEYS = schema(
@@ -56,6 +56,7 @@ def email_keys(values: Column, lists: Lists) -> pa.Table:
         "is_role": [one.is_role for one in found],
         "is_blocked": [one.is_blocked for one in found],
         "is_relay": [one.is_relay for one in found],
+        "is_mistyped": [one.is_mistyped for one in found],
     }
     return _table([plain.columns | {"value": distinct.take(column(plain.places))}, of_rest], EMAIL_KEYS)
 
@@ -86,7 +87,13 @@ def phone_keys(values: Column, countries: Column, lists: Lists) -> pa.Table:
     order = column(np.concatenate([plain.places, rest.to_numpy()]))
     outcome = _table([plain.columns, of_rest], pa.schema([PHONE_KEYS.field(name) for name in of_rest]))
     no = pa.repeat(pa.scalar(value=False), len(order))
-    columns = {"value": numbers.take(order), "countries": places.take(order), "is_role": no, "is_relay": no}
+    columns = {
+        "value": numbers.take(order),
+        "countries": places.take(order),
+        "is_role": no,
+        "is_relay": no,
+        "is_mistyped": no,
+    }
     columns |= {name: outcome[name] for name in of_rest}
     return pa.table({name: columns[name] for name in PHONE_KEYS.names}, schema=PHONE_KEYS)
 

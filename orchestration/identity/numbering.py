@@ -19,7 +19,8 @@ from orchestration.identity.columns import Column, Integers, Truths, column, pc
 UNSURE, INVALID, OTHER, MOBILE = -1, 0, 1, 2
 NORTH_AMERICA = 1
 _CODES = phonenumbers.COUNTRY_CODE_TO_REGION_CODE
-CALLING_CODE = rf"^\+(?:{'|'.join(map(str, _CODES))})"
+_CODE_TEXTS = frozenset(map(str, _CODES))
+CALLING_CODE = rf"^\+(?:{'|'.join(sorted(_CODE_TEXTS))})"
 _NOT_GEOGRAPHIC = "001"
 _OTHER_KINDS = (
     "premium_rate", "toll_free", "shared_cost", "voip", "personal_number", "pager", "uan", "voicemail",
@@ -79,7 +80,7 @@ def _by_calling_code(numbers: Column) -> Iterator[tuple[int, Integers]]:
 
 
 def _calling_code(head: str) -> int:
-    return next((int(head[:size]) for size in (1, 2, 3) if head[:size].isdigit() and int(head[:size]) in _CODES), 0)
+    return next((int(head[:size]) for size in (1, 2, 3) if head[:size] in _CODE_TEXTS), 0)
 
 
 def _kinds_within(code: int, national: Column) -> NDArray[np.int8]:

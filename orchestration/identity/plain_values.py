@@ -79,6 +79,7 @@ def emails(values: Column, reader: Addresses, lists: Lists) -> Plain:
         "is_role": pc.or_(_in(local, lists.roles), _in(bare, lists.roles)),
         "is_blocked": blocked,
         "is_relay": relay,
+        "is_mistyped": pa.repeat(False, len(places)),
     }
     return _only(certain, places, columns)
 
@@ -94,9 +95,10 @@ def phones(
     home = numbering.matches(texts, _AT_HOME) & ~numbering.matches(digits, _DIALLED_ABROAD, whole=False)
     home[home] = numbering.kinds(_key("+", digits.filter(column(home)))) == numbering.INVALID
     for place, countries in enumerate(candidates):
-        if len(countries) == 1:
+        [rules, *others] = {numbering.dialling(country) for country in countries} or {None}
+        if rules is not None and not others:
             some = np.flatnonzero(home & (of_each == place))
-            settled, numbers = _at_home(digits.take(column(some)), countries[0])
+            settled, numbers = _at_home(digits.take(column(some)), rules)
             found.append((some[settled], numbers))
     places = np.concatenate([some for some, _ in found])
     number: Any = pa.concat_arrays([numbers for _, numbers in found])
@@ -126,11 +128,8 @@ def phones(
     return _only(kinds >= numbering.OTHER, places, columns)
 
 
-def _at_home(digits: Column, country: str) -> tuple[Truths, Column]:
-    """Which of the digits are beyond doubt a number as it is dialled within the country, and those in E.164."""
-    rules = numbering.dialling(country)
-    if rules is None:
-        return np.zeros(len(digits), dtype=bool), digits.slice(0, 0)
+def _at_home(digits: Column, rules: numbering.Dialling) -> tuple[Truths, Column]:
+    """Which of the digits are beyond doubt a number as it is dialled within a country, and those in E.164."""
     # The library may take a calling code off, even without a plus; in North America that is the trunk prefix, too.
     settled = ~truths(pc.starts_with(digits, str(rules.calling_code))) | (rules.calling_code == numbering.NORTH_AMERICA)
     if rules.abroad:

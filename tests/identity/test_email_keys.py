@@ -181,6 +181,13 @@ def test_a_relay_address_is_told_and_has_its_exact_key_alone() -> None:
     assert not email("a@below.relay.example.net")["is_relay"]
 
 
+def test_a_domain_that_looks_mistyped_is_told_and_never_corrected() -> None:
+    row = email("Jane@gmial.com")
+    assert row["is_mistyped"]
+    assert row["target_key"] == "jane@gmial.com"
+    assert not email("jane@gmail.com")["is_mistyped"]
+
+
 def test_each_distinct_value_has_one_row() -> None:
     table = email_keys(pa.chunked_array([["a@example.com", None], ["a@example.com", "A@example.com", None]]), LISTS)
     assert table.schema == EMAIL_KEYS
@@ -238,4 +245,4 @@ def test_columns_and_the_library_give_the_same_keys(value: str) -> None:
     row, address = email(value), Addresses(LISTS).read(value)
     assert row["target_key"] == address.target
     assert wide(row) == set(address.keys)
-    assert (row["is_role"], row["is_blocked"], row["is_relay"]) == address[3:]
+    assert (row["is_role"], row["is_blocked"], row["is_relay"], row["is_mistyped"]) == address[3:]

@@ -208,6 +208,7 @@ def _written(chance: random.Random) -> list[tuple[str, tuple[str, ...]]]:
     found = []
     for country in sorted(phonenumbers.SUPPORTED_REGIONS):
         trunk = phonenumbers.ndd_prefix_for_region(country, True) or "0"
+        neighbours = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[phonenumbers.country_code_for_region(country)]
         for kind in KINDS:
             example = phonenumbers.example_number_for_type(country, kind)
             if example is not None:
@@ -216,6 +217,7 @@ def _written(chance: random.Random) -> list[tuple[str, tuple[str, ...]]]:
                     found += [
                         (f"+{example.country_code}{national}", ()),
                         (national, (country,)),
+                        (national, tuple(sorted({country, chance.choice(neighbours)}))),
                         (f"{trunk}{national}", (country,)),
                         (f"{example.country_code}{national}", (country,)),
                     ]

@@ -144,16 +144,16 @@ def _name(world: World, record: str | None, at: datetime) -> str:
 class AgeOf:
     """The evidence around one identifier, judged at one time."""
 
-    def __init__(self, ask: Ask, at: datetime) -> None:
+    def __init__(self, ask: Ask, at: datetime, erased_at: datetime | None = None) -> None:
         self.ask, self.at, self.world = ask, at, ask.world
         self.where = where_of(ask, at)
         self.today = local_day(at, self.where)
         everything = [one for one in _around(ask) if not self._too_old(one)]
         self.heard = [one for one in everything if one.known_from <= at]
-        self.proofs = {
-            user: [one for one in everything if one.since and one.when.hi <= at and self._proves(one, user)]
-            for user in ask.users
-        }
+        # Section 2, rule 16: nothing from before an erasure revives, but for what speaks against somebody.
+        alive = [one for one in everything if one.since and one.when.hi <= at]
+        alive = [one for one in alive if erased_at is None or one.when.lo > erased_at]
+        self.proofs = {user: [one for one in alive if self._proves(one, user)] for user in ask.users}
 
     def _too_old(self, one: Evidence) -> bool:
         """Nobody is credibly older than 115 years: such a birth date is no evidence."""

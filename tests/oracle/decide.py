@@ -123,37 +123,38 @@ def _marketing(asked: Ask, at: datetime, quick: bool) -> tuple[Reasons, list[str
         return reasons, []
 
     where, known = places(asked, at)
-    proof = ages.AgeOf(asked, at)
-    if erased_at is not None:  # rule 16: nothing old revives
-        proof.proofs = {user: [one for one in many if one.when.lo > erased_at] for user, many in proof.proofs.items()}
-    today = proof.today
+    if not known:
+        reasons.append(("jurisdiction_unknown", []))
+    today = local_day(at, ages.where_of(asked, at))
+    wanted, level, unlawful = _goods(asked, where, today)
+    reasons += unlawful
+    if quick and reasons:
+        return reasons, []
+
     gap = registries.disconnected(asked, at)
     found = consent(asked, at, where, erased_at, gap[0] if gap else None)
     reasons += [("withdrawn" if one.state == "withdrawn" else "held_for_review", [one.id]) for one in found.closed]
-    if gap and not found.grants:
-        reasons.append(("carrier_block", [gap[1]]))
-    reasons += registries.codes(asked, where, at, today, found.grants)
-    if quick and (reasons or not known):
-        return reasons or [("jurisdiction_unknown", [])], []
-
-    wanted, level, lawful = _goods(asked, where, today)
-    reasons += lawful
-    reasons += _minors(asked, proof, where, today)
     wants_grant = needed(asked, where)
     if wants_grant and not found.grants:
         reasons.append(missing(asked, found, at))
+    if gap and not found.grants:
+        reasons.append(("carrier_block", [gap[1]]))
+    reasons += registries.codes(asked, where, at, today, found.grants)
+    if asked.categories and asked.raw and (ids.role(asked.raw) or not asked.own.isdisjoint(_shared(asked))):
+        reasons.append(("identity_ambiguous", []))
     if quick and reasons:
         return reasons, []
+
+    proof = ages.AgeOf(asked, at, erased_at)
+    limits = requirements(asked.world, "data_consent", where, today) or frozenset()
+    reasons += _minors(asked, proof, limits)
     facts = [one.id for one in found.grants]
     if wanted is not None:
         old_enough = proof.codes(wanted, level)
         reasons += old_enough
         facts += proof.proving(wanted, level) if not old_enough else []
-    reasons += _of_grants(asked, proof, found, at, wanted, level, wants_grant)
-    if asked.categories and asked.raw and (ids.role(asked.raw) or not asked.own.isdisjoint(_shared(asked))):
-        reasons.append(("identity_ambiguous", []))
-    if not known:
-        reasons.append(("jurisdiction_unknown", []))
+    if wants_grant and found.grants:
+        reasons += _of_grants(asked, proof, found, at, wanted, level, limits)
     return reasons, facts
 
 
@@ -180,19 +181,14 @@ def _goods(asked: Ask, where: frozenset[Place], today: date) -> tuple[frozenset[
     return frozenset(wanted), level, reasons
 
 
-def _minors(asked: Ask, proof: ages.AgeOf, where: frozenset[Place], today: date) -> Reasons:
+def _minors(asked: Ask, proof: ages.AgeOf, limits: frozenset[Requirement]) -> Reasons:
     """Section 5, minors: no restricted goods and no ads to anyone suspected, no mail under the age of data consent."""
-    found: list[str] = []
+    found = proof.minors(limits)
     if asked.categories or asked.channel == "ads_audience":
         found += proof.minors(frozenset({Requirement("age", assumed.MARKETING_FLOOR)}))
         if any(ids.school(key) for key in asked.around if key.startswith("email:")):
             return [("minor", found)]
-    found += proof.minors(_data_consent(asked, where, today))
     return [("minor", found)] if found else []
-
-
-def _data_consent(asked: Ask, where: frozenset[Place], today: date) -> frozenset[Requirement]:
-    return requirements(asked.world, "data_consent", where, today) or frozenset()
 
 
 def _of_grants(
@@ -202,13 +198,9 @@ def _of_grants(
     at: datetime,
     wanted: frozenset[Requirement] | None,
     level: int,
-    wants_grant: bool,
+    limits: frozenset[Requirement],
 ) -> Reasons:
     """Section 5, capacity, and rule 19: one and the same grant must be of age and from a fresh source."""
-    if not wants_grant or not found.grants:
-        return []
-    where, _ = places(asked, at)
-    limits = _data_consent(asked, where, proof.today)
     able, unproven = [], False
     for one in found.grants:
         if limits and proof.capacity(one, limits, 0) == "no":

@@ -17,7 +17,7 @@ from orchestration.deciding.cases import Case
 NOW = datetime(2026, 11, 22, 18, 0, tzinfo=UTC)
 SENDERS = ("+18335550100", "+18335550199")
 TOPICS = ("*", "*", "Wine", "Offers")
-CATEGORIES = ("none", "none", "none", "alcohol", "alcohol", "vape", "cannabis", "adult", "tobacco", "alcohol+vape")
+CATEGORIES = ("none",) * 6 + ("alcohol",) * 4 + ("adult", "cannabis", "vape", "tobacco")
 PLACES: tuple[tuple[str | None, str | None, str | None], ...] = (
     ("US", "CA", "America/Los_Angeles"),
     ("US", "CA", "America/Los_Angeles"),
@@ -329,7 +329,7 @@ class _History:
         found = []
         for _ in range(self.chance.randint(2, 5)):
             record = self.chance.choice(records)
-            channel = self.chance.choice(("email",) * 5 + ("sms",) * 3 + ("whatsapp", "ads_audience"))
+            channel = self.chance.choice(("email",) * 7 + ("sms",) * 3 + ("whatsapp", "ads_audience"))
             identifier = record["email"] if channel in ("email", "ads_audience") else record["phone"]
             asked: dict[str, Any] = {"channel": channel, "identifier": identifier or PHONES[0]}
             asked["record"] = f"{record['platform']}:main:{record['record']}"

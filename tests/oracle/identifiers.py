@@ -72,6 +72,7 @@ def email_target(raw: str | None) -> str | None:
     return f"{local.lower()}@{name}" if name else None
 
 
+@lru_cache(maxsize=100_000)
 def blocked(raw: str) -> bool:
     """Addresses and numbers that are nobody's: they are never written to and join nobody."""
     if not is_email(raw):
@@ -190,6 +191,7 @@ def _unicode_domain(domain: str) -> str:
         return domain
 
 
+@lru_cache(maxsize=100_000)
 def name_key(name: str | None) -> str:
     """A name to compare by: case, width and spaces aside."""
     return " ".join(unicodedata.normalize("NFKC", name or "").casefold().split())
