@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any
 
 import duckdb
+import orjson
 import pyarrow as pa
 
-from orchestration.deciding.cases import Age, Case, Event, Fact, Question, Record, Status, Text
+from orchestration.deciding.cases import Age, Case, Contact, Event, Fact, Question, Record, Review, Scrub, Status, Text
 
 _TIME = pa.timestamp("us", tz="UTC")
 _WHEN: list[tuple[str, pa.DataType]] = [("valid_lo", _TIME), ("valid_hi", _TIME), ("recorded_at", _TIME)]
@@ -65,6 +66,12 @@ TABLES: Mapping[str, pa.Schema] = {
             *_WHEN,
         ]
     ),
+    "scrubs": pa.schema(
+        [*_texts("world", "fact_id", "registry", "identifier", "result"), ("since", pa.date32()), *_WHEN]
+    ),
+    "contacts": pa.schema([*_WHAT, *_texts("object"), ("schedule_seconds", pa.int64()), *_WHEN]),
+    "reviews": pa.schema([*_texts("world", "fact_id", "reviewed_id", "verdict", "actor", "reason"), *_WHEN]),
+    "rules": pa.schema(_texts("world", "seed", "rule")),
     "ages": pa.schema(
         [
             *_WHAT,
@@ -76,7 +83,16 @@ TABLES: Mapping[str, pa.Schema] = {
         ]
     ),
 }
-_TABLE_OF = {Record: "records", Status: "statuses", Text: "texts", Event: "events", Age: "ages"}
+_TABLE_OF = {
+    Record: "records",
+    Status: "statuses",
+    Text: "texts",
+    Event: "events",
+    Age: "ages",
+    Scrub: "scrubs",
+    Contact: "contacts",
+    Review: "reviews",
+}
 #: Keys of the format whose columns are called otherwise.
 _CALLED = {
     "id": "fact_id",
@@ -120,6 +136,10 @@ def write(connection: duckdb.DuckDBPyConnection, made: Sequence[World]) -> None:
         clock = {"as_of": world.as_of, "known_at": world.known_at, "policies": _policies(world.case)}
         rows["clocks"].append({"world": world.name, "build_id": 1, **clock})
         rows["questions"] += [_asked(world, question) for question in world.questions.values()]
+        rows["rules"] += [
+            {"world": world.name, "seed": rule.seed, "rule": orjson.dumps(rule.row, default=str).decode()}
+            for rule in world.case.rules
+        ]
         for fact in world.case.facts:
             row = _told(world, fact)
             if row is not None and row["recorded_at"] <= world.known_at:
@@ -159,16 +179,18 @@ def _asked(world: World, question: Question) -> dict[str, str]:
 
 def _told(world: World, fact: Fact) -> dict[str, Any] | None:
     """A fact's row; None for the kinds that no model reads yet."""
-    if not isinstance(fact, Record | Status | Text | Event | Age):
+    if not isinstance(fact, tuple(_TABLE_OF)):
         return None
     values = fact.model_dump(exclude={"fact", "at", "earliest", "latest", "recorded"})
     row = {_CALLED.get(name, name): value for name, value in values.items()}
     if isinstance(fact, Event):
         row["event_name"] = row.pop("name")
+    if isinstance(fact, Review):
+        row["reviewed_id"] = row.pop("of")
     lo, hi = (fact.at, fact.at) if fact.at else (fact.earliest, fact.latest)
     return row | {
         "world": world.name,
-        "account": world.name + fact.account,
+        "account": world.name + getattr(fact, "account", ""),
         "valid_lo": lo,
         "valid_hi": hi,
         "recorded_at": fact.recorded or hi or world.as_of,

@@ -92,12 +92,18 @@ law as (
                 or {{ policy('us_email_requires_grant') }} = 'true'
             ), true)
         end as needs_grant,
-        coalesce(bool_or(places.country is distinct from 'US'), true) as needs_express
+        coalesce(bool_or(places.country is distinct from 'US'), true) as needs_express,
+        bool_or(places.country is null) as is_unknown,
+        coalesce(bool_or(places.country is null or places.country = 'US'), true) as may_be_us
     from {{ ref('persons') }} as persons
     inner join {{ ref('clock') }} as clock on persons.world = clock.world
     cross join {{ ref('channel_kinds') }} as kinds
     left join {{ ref('person_places') }} as places on persons.person_id = places.person_id
     group by persons.person_id, kinds.channel
+),
+
+minors as (
+    select * from {{ ref('minors') }}
 ),
 
 implied as (
@@ -121,7 +127,29 @@ considered as (
         questions.purpose,
         list_concat(
             list_concat(
-                coalesce(person_blocks.reason_codes, []), coalesce(blocks.reason_codes, [])
+                list_concat(
+                    coalesce(person_blocks.reason_codes, []), coalesce(blocks.reason_codes, [])
+                ),
+                list_concat(
+                    case
+                        when
+                            questions.purpose = 'marketing'
+                            and (
+                                minors.is_child
+                                or (
+                                    minors.is_minor
+                                    and (questions.product_category <> 'none' or questions.channel = 'ads_audience')
+                                )
+                            )
+                            then ['minor']
+                        else []
+                    end,
+                    case
+                        when questions.purpose = 'marketing' and coalesce(law.is_unknown, true)
+                            then ['jurisdiction_unknown']
+                        else []
+                    end
+                )
             ),
             list_concat(
                 case
@@ -213,6 +241,7 @@ considered as (
             and questions.purpose = consent.purpose
             and questions.topic = consent.topic
             and questions.sender = consent.sender
+    left join minors on keys.person_id = minors.person_id
     left join law
         on keys.person_id = law.person_id and questions.channel = law.channel
     left join implied

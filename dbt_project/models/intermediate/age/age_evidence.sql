@@ -22,7 +22,7 @@ select
     evidence.value,
     evidence.verified_at,
     evidence.recorded_at,
-    null::timestamptz as expires_at
+    evidence.expires_at
 from evidence
 left join records
     on

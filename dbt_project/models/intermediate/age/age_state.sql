@@ -69,11 +69,15 @@ anchors as (
     group by evidence.age_evidence_id
 ),
 
--- A proof that bears another name than all records of the account is somebody else's.
+-- A proof that bears another name than its record has by now is somebody else's.
 renamed as (
     select evidence.age_evidence_id
     from {{ ref('age_evidence') }} as evidence
-    inner join records on evidence.person_id = records.person_id
+    inner join records
+        on
+            evidence.platform = records.platform
+            and evidence.account = records.account
+            and evidence.record_id = records.record_id
     where evidence.bound_name is not null and records.last_name is not null
     group by evidence.age_evidence_id, evidence.bound_name
     having not bool_or(
@@ -197,6 +201,8 @@ answered as (
         failure.kind in ('fail', 'under')
         and proof.kind in ('dob', 'over')
         and proof.level >= failure.level
+        -- A date typed after a typed one failed contradicts it.
+        and proof.level > 2
         and proof.verified_at > failure.verified_at
     group by all
 ),

@@ -43,11 +43,15 @@ fallbacks as (
 ),
 
 ages as (
-    select * from {{ ref('minimum_age') }}
+    select * from {{ rules_of('minimum_age', [
+        'category', 'country', 'region', 'kind', 'value', 'effective_from', 'effective_to'
+    ]) }}
 ),
 
 legality as (
-    select * from {{ ref('channel_category_legality') }}
+    select * from {{ rules_of('channel_category_legality', [
+        'product_category', 'channel', 'country', 'lawful', 'unless_policy', 'effective_from', 'effective_to'
+    ]) }}
 ),
 
 levels as (
@@ -105,6 +109,7 @@ candidates as (
         on
             fallbacks.takes_rules_of = ages.category
             and ages.country in (under.ruled_by, '*')
+            and coalesce(ages.world = under.world, true)
     where ages.region in ('*', under.region) or under.region is null
 ),
 
@@ -125,9 +130,13 @@ nearest as (
 chosen as (
     select candidates.*
     from candidates
-    inner join nearest using (world, ruled_by, product_category, channel, nearness)
+    inner join nearest using (world, ruled_by, product_category, channel)
     where
-        candidates.country is not distinct from nearest.country
+        (
+            candidates.nearness = nearest.nearness
+            or (not candidates.holds and candidates.nearness < nearest.nearness)
+        )
+        and candidates.country is not distinct from nearest.country
         and candidates.region is not distinct from nearest.region
 ),
 
@@ -180,18 +189,21 @@ lawfulness as (
     left join legality as there
         on
             asked.product_category = there.product_category
+            and coalesce(there.world = under.world, true)
             and asked.channel = there.channel
             and under.ruled_by = there.country
             and {{ in_force('there', 'asked.as_of') }}
     left join legality as elsewhere
         on
             asked.product_category = elsewhere.product_category
+            and coalesce(elsewhere.world = under.world, true)
             and asked.channel = elsewhere.channel
             and elsewhere.country = '*'
             and {{ in_force('elsewhere', 'asked.as_of') }}
     left join legality as coming
         on
             asked.product_category = coming.product_category
+            and coalesce(coming.world = under.world, true)
             and asked.channel = coming.channel
             and coming.country in (under.ruled_by, '*')
             and coming.effective_from > asked.as_of
