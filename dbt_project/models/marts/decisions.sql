@@ -106,6 +106,23 @@ minors as (
     select * from {{ ref('minors') }}
 ),
 
+registries as (
+    select * from {{ ref('question_registries') }}
+),
+
+listed as (
+    select * from {{ ref('registry_listings') }}
+),
+
+reassigned as (
+    select
+        identifier,
+        max(since) as since
+    from {{ ref('registry_receipts') }}
+    where result = 'disconnected'
+    group by identifier
+),
+
 implied as (
     select * from {{ ref('implied_grants') }}
 ),
@@ -125,97 +142,95 @@ considered as (
         keys.identifier,
         questions.question_id,
         questions.purpose,
-        list_concat(
-            list_concat(
-                list_concat(
-                    coalesce(person_blocks.reason_codes, []), coalesce(blocks.reason_codes, [])
-                ),
-                list_concat(
-                    case
-                        when
-                            questions.purpose = 'marketing'
-                            and (
-                                minors.is_child
-                                or (
-                                    minors.is_minor
-                                    and (questions.product_category <> 'none' or questions.channel = 'ads_audience')
-                                )
-                            )
-                            then ['minor']
-                        else []
-                    end,
-                    case
-                        when questions.purpose = 'marketing' and coalesce(law.is_unknown, true)
-                            then ['jurisdiction_unknown']
-                        else []
-                    end
-                )
-            ),
-            list_concat(
+        flatten([
+            coalesce(person_blocks.reason_codes, []),
+            coalesce(blocks.reason_codes, []),
+            [
                 case
-                    when consent.state = 'granted' and (consent.is_express or not law.needs_express) then []
-                    when consent.state = 'withdrawn' then ['withdrawn']
-                    -- What the person must be told needs no grant, only the absence of a stop.
                     when
-                        questions.purpose = 'transactional'
-                        and consent.state is distinct from 'withdrawn'
-                        then []
-                    when implied.granted_until > questions.as_of then []
+                        questions.purpose = 'marketing'
+                        and (
+                            minors.is_child
+                            or (
+                                minors.is_minor
+                                and (questions.product_category <> 'none' or questions.channel = 'ads_audience')
+                            )
+                        )
+                        then 'minor'
+                end,
+                case when law.may_be_us then registries.reason_code end,
+                case when listed.identifier is not null then 'registry_hit' end,
+                case
+                    when
+                        questions.channel in ('sms', 'mms', 'voice')
+                        and reassigned.since >= coalesce(consent.granted_at::date, '-infinity'::date)
+                        then 'carrier_block'
+                end,
+                -- What the person must be told needs no grant, only the absence of a stop.
+                case
+                    when consent.state = 'withdrawn' then 'withdrawn'
+                    when questions.purpose = 'transactional' then null
+                    when consent.state = 'held_for_review' then 'held_for_review'
+                    when consent.state = 'granted' and (consent.is_express or not law.needs_express)
+                        then null
+                    when implied.granted_until > questions.as_of then null
                     when
                         consent.state is distinct from 'granted'
                         and not law.needs_grant
                         and questions.channel in ('email', 'ads_audience')
-                        then []
-                    when implied.granted_until is not null or consent.state = 'expired' then ['implied_expired']
-                    when consent.state = 'granted' then ['no_grant']
-                    else [coalesce(consent.state, 'no_grant')]
+                        then null
+                    when implied.granted_until is not null or consent.state = 'expired'
+                        then 'implied_expired'
+                    when consent.state = 'granted' then 'no_grant'
+                    else coalesce(consent.state, 'no_grant')
                 end,
-                list_concat(
-                    coalesce(
-                        ages.reason_codes,
-                        case
-                            when questions.product_category = 'none' then []
-                            else ['jurisdiction_unknown', 'age_no_evidence']
-                        end
-                    ),
-                    -- A consent given under age is void, and one before any proof is not good enough for
-                    -- texts, whose carriers want the proof first.
-                    case
-                        when consent.state is distinct from 'granted' then []
-                        when
-                            (consent.granted_at at time zone ages.time_zone)::date < ages.born_of_age_on
-                            then ['capacity_void']
-                        when
-                            ages.born_of_age_on is null
-                            and keys.identifier_type = 'phone'
-                            and not coalesce(
-                                (consent.granted_at at time zone ages.time_zone)::date
-                                >= ages.proven_of_age_on,
-                                false
-                            )
-                            and ages.proven_of_age_on is not null
-                            then ['capacity_unproven']
-                        else []
-                    end
-                )
-            )
-        ) as found,
-        list_concat(
-            list_concat(
-                coalesce(person_blocks.suppression_ids, []), coalesce(blocks.suppression_ids, [])
-            ),
-            list_concat(
-                list_filter([consent.consent_event_id], lambda id: id is not null),
-                coalesce(ages.age_evidence_ids, [])
-            )
-        ) as evidence_ids,
+                case
+                    when questions.purpose = 'marketing' and coalesce(law.is_unknown, true)
+                        then 'jurisdiction_unknown'
+                end,
+                case
+                    when questions.product_category <> 'none' and ages.person_id is null
+                        then 'age_no_evidence'
+                end,
+                -- A consent given under age is void, and one before any proof is not good enough for
+                -- texts, whose carriers want the proof first.
+                case
+                    when consent.state is distinct from 'granted' then null
+                    when
+                        (consent.granted_at at time zone ages.time_zone)::date < ages.born_of_age_on
+                        then 'capacity_void'
+                    when
+                        keys.identifier_type = 'phone'
+                        and ages.born_of_age_on is null
+                        and ages.proven_of_age_on is not null
+                        and not coalesce(
+                            (consent.granted_at at time zone ages.time_zone)::date
+                            >= ages.proven_of_age_on,
+                            false
+                        )
+                        then 'capacity_unproven'
+                end,
+                case when consent.state = 'granted' and not consent.is_fresh then 'stale_source' end
+            ],
+            coalesce(ages.reason_codes, [])
+        ]) as found,
+        flatten([
+            coalesce(person_blocks.suppression_ids, []),
+            coalesce(blocks.suppression_ids, []),
+            [consent.consent_event_id, implied.ground_id, listed.fact_id],
+            coalesce(ages.age_evidence_ids, [])
+        ]) as evidence_ids,
         questions.as_of,
         questions.known_at,
         least(
             ages.next_change_at,
+            case when law.may_be_us then registries.stale_at end,
             case when consent.state = 'granted' then consent.granted_until end,
+            case when consent.state = 'granted' then consent.stale_at end,
             case
-                when consent.state is distinct from 'granted' and implied.granted_until > questions.as_of
+                when
+                    consent.state is distinct from 'granted'
+                    and implied.granted_until > questions.as_of
                     and implied.granted_until < 'infinity'::timestamptz
                     then implied.granted_until
             end
@@ -233,15 +248,13 @@ considered as (
             and keys.identifier_type = blocks.identifier_type
             and keys.identifier = blocks.identifier
             and questions.question_id = blocks.question_id
-    left join consent
-        on
-            keys.identifier_type = consent.identifier_type
-            and keys.identifier = consent.identifier
-            and questions.channel = consent.channel
-            and questions.purpose = consent.purpose
-            and questions.topic = consent.topic
-            and questions.sender = consent.sender
     left join minors on keys.person_id = minors.person_id
+    left join registries on questions.question_id = registries.question_id
+    left join listed
+        on
+            questions.question_id = listed.question_id
+            and keys.identifier = listed.identifier
+    left join reassigned on keys.identifier = reassigned.identifier
     left join law
         on keys.person_id = law.person_id and questions.channel = law.channel
     left join implied
@@ -251,6 +264,14 @@ considered as (
             and keys.identifier = implied.identifier
             and questions.channel = implied.channel
             and implied.category in ('*', questions.product_category)
+    left join consent
+        on
+            keys.identifier_type = consent.identifier_type
+            and keys.identifier = consent.identifier
+            and questions.channel = consent.channel
+            and questions.purpose = consent.purpose
+            and questions.topic = consent.topic
+            and questions.sender = consent.sender
     left join ages
         on
             keys.person_id = ages.person_id
@@ -262,11 +283,12 @@ considered as (
 judged as (
     select
         * replace (
-            case
-                when purpose = 'suppression'
-                    then list_filter(found, lambda code: code = 'erased')
-                else found
-            end as found
+            list_filter(
+                found,
+                lambda code:
+                code is not null and (purpose <> 'suppression' or code = 'erased')
+            ) as found,
+            list_distinct(list_filter(evidence_ids, lambda id: id is not null)) as evidence_ids
         )
     from considered
 )

@@ -22,6 +22,7 @@ births as (
         and evidence.recorded_at <= clock.known_at
         and evidence.verified_at <= clock.as_of
         and placeholders.birth_date is null
+        and evidence.value < evidence.verified_at::date
     group by evidence.person_id, evidence.level
     qualify row_number() over (partition by evidence.person_id order by evidence.level desc) = 1
 ),

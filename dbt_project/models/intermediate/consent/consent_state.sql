@@ -132,6 +132,8 @@ heard as (
             false
         ) as is_act,
         resolved.basis is not distinct from 'express' as is_express,
+        stale.stale_since is null as is_fresh,
+        stale.stale_at,
         resolved.effective_lo,
         resolved.effective_hi,
         resolved.expires_at
@@ -142,6 +144,8 @@ heard as (
             and resolved.recorded_at <= scopes.known_at
             and coalesce(resolved.effective_lo, resolved.effective_hi) <= scopes.as_of
     inner join kinds as asked on scopes.channel = asked.channel
+    left join {{ ref('source_freshness') }} as stale
+        on resolved.platform = stale.platform and resolved.account = stale.account
     left join kinds as told on resolved.channel = told.channel
     where
         (
@@ -149,7 +153,10 @@ heard as (
             -- A stop by one kind of text ends the other kind too; a grant is of the kind it names.
             or (resolved.state = 'withdrawn' and told.stops_with = asked.stops_with)
         )
-        and resolved.purpose in ('*', scopes.purpose)
+        and (
+            resolved.purpose in ('*', scopes.purpose)
+            or (scopes.channel = 'ads_audience' and resolved.purpose in ('profiling', 'sale_or_share'))
+        )
         and (resolved.sender in ('*', scopes.sender) or scopes.sender = 'any')
         and (
             resolved.topic in ('*', scopes.topic)
@@ -196,7 +203,10 @@ weighed as (
             where state = 'granted' and is_general
         ) as granted_until,
         bool_or(state = 'unknown') as is_default_seen,
-        coalesce(bool_or(state = 'granted' and is_express), false) as is_express
+        bool_or(state = 'last_known') as is_archived,
+        coalesce(bool_or(state = 'granted' and is_express), false) as is_express,
+        coalesce(bool_or(state = 'granted' and is_fresh), false) as is_fresh,
+        max(coalesce(stale_at, 'infinity'::timestamptz)) filter (where state = 'granted') as stale_at
     from heard
     group by all
 ),
@@ -211,6 +221,7 @@ judged as (
                 and not coalesce(weighed.acted_at > weighed.withdrawn_at, false)
                 then 'withdrawn'
             when weighed.granted_until > clock.as_of then 'granted'
+            when weighed.is_archived then 'held_for_review'
             when weighed.granted_id is not null then 'expired'
             else coalesce(
                 weighed.asked_state, case when weighed.is_default_seen then 'unknown' end
@@ -235,6 +246,8 @@ select
     sender,
     state,
     is_express,
+    is_fresh,
+    case when stale_at < 'infinity'::timestamptz then stale_at end as stale_at,
     granted_at,
     case when granted_until < 'infinity'::timestamptz then granted_until end as granted_until,
     withdrawn_at

@@ -1,6 +1,14 @@
 with readings as (
-    select * from {{ ref('cases__readings') }}
-    where suppression_kind is not null
+    select
+        * exclude (suppression_kind),
+        case state when 'hold' then 'held_for_review' else suppression_kind end as suppression_kind
+    from {{ ref('cases__readings') }}
+    where suppression_kind is not null or state = 'hold'
+),
+
+reviews as (
+    select * from {{ source('cases', 'reviews') }}
+    where verdict in ('stop', 'no_stop')
 ),
 
 texts as (
@@ -14,27 +22,31 @@ wordings as (
 )
 
 select
-    world,
-    platform,
-    world || fact_id || ':' || suppression_kind as suppression_id,
-    account,
-    record_id,
-    suppression_kind as kind,
-    identifier_type,
-    identifier_key as identifier,
-    null::varchar as scope,
-    null::varchar as channel,
+    readings.world,
+    readings.platform,
+    readings.world || readings.fact_id as suppression_id,
+    readings.account,
+    readings.record_id,
+    readings.suppression_kind as kind,
+    readings.identifier_type,
+    readings.identifier_key as identifier,
+    case when readings.scope = 'all_channels' then 'person' end as scope,
+    case
+        when readings.suppression_kind = 'held_for_review' then readings.read_channel
+    end as channel,
     null::varchar as topic,
-    platform || ' ' || field as source,
-    least(coalesce(valid_hi, recorded_at), recorded_at) as effective_at,
-    recorded_at,
-    null::timestamptz as ended_at
+    readings.platform || ' ' || readings.field as source,
+    least(coalesce(readings.valid_hi, readings.recorded_at), readings.recorded_at) as effective_at,
+    readings.recorded_at,
+    case when readings.suppression_kind = 'held_for_review' then reviews.recorded_at end as ended_at
 from readings
+left join reviews
+    on readings.world = reviews.world and readings.fact_id = reviews.reviewed_id
 union all by name
 select
     texts.world,
     texts.platform,
-    texts.world || texts.fact_id || ':wording' as suppression_id,
+    texts.world || texts.fact_id as suppression_id,
     texts.account,
     null as record_id,
     any_value(wordings.suppression_kind) as kind,
@@ -46,8 +58,9 @@ select
     'wording' as source,
     texts.occurred_at as effective_at,
     texts.recorded_at,
-    null::timestamptz as ended_at
+    any_value(reviews.recorded_at) as ended_at
 from texts
 inner join wordings
     on texts.platform = wordings.platform and regexp_matches(texts.wording, wordings.value)
+left join reviews on texts.world = reviews.world and texts.fact_id = reviews.reviewed_id
 group by all

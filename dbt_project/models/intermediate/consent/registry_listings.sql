@@ -1,0 +1,50 @@
+with questions as (
+    select * from {{ ref('questions') }}
+),
+
+keys as (
+    select * from {{ ref('person_keys') }}
+),
+
+listings as (
+    select * from {{ ref('registry_receipts') }}
+    where result = 'listed' and identifier is not null
+),
+
+found as (
+    select
+        keys.identifier,
+        listings.registry,
+        listings.fact_id
+    from keys
+    inner join listings on keys.identifier = listings.identifier
+    union all
+    select
+        keys.identifier,
+        listings.registry,
+        listings.fact_id
+    from keys
+    inner join listings
+        on keys.world || '@' || split_part(keys.identifier, '@', -1) = listings.identifier
+    where keys.identifier_type = 'email'
+)
+
+select
+    questions.question_id,
+    found.identifier,
+    min(found.fact_id) as fact_id
+from found
+inner join {{ ref('registries') }} as registries on found.registry = registries.registry
+inner join questions
+    on
+        list_contains(string_split(registries.channels, '|'), questions.channel)
+        and (
+            registries.categories = '*'
+            or list_contains(string_split(registries.categories, '|'), questions.product_category)
+        )
+where
+    questions.purpose = 'marketing'
+    and registries.suppression_kind = 'registry_hit'
+    and not registries.express_consent_lifts
+    and starts_with(found.identifier, questions.world)
+group by questions.question_id, found.identifier

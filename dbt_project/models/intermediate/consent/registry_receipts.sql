@@ -1,0 +1,42 @@
+with receipts as (
+    {%- if var('cases', false) %}
+    select
+        world,
+        fact_id,
+        registry,
+        identifier,
+        result,
+        since,
+        valid_hi as compared_at,
+        recorded_at
+    from {{ source('cases', 'scrubs') }}
+    {%- else %}
+    select
+        '' as world,
+        receipt_id as fact_id,
+        registry,
+        identifier,
+        result,
+        since,
+        compared_at,
+        recorded_at
+    from {{ source('audiences', 'registry_receipts') }}
+    {%- endif %}
+)
+
+select
+    receipts.world,
+    receipts.world || receipts.fact_id as fact_id,
+    receipts.registry,
+    -- A whole domain is listed as @example.com.
+    receipts.world || case
+        when starts_with(receipts.identifier, '@') then lower(receipts.identifier)
+        when contains(receipts.identifier, '@') then {{ email_key('receipts.identifier') }}
+        else {{ phone_key('receipts.identifier') }}
+    end as identifier,
+    receipts.result,
+    receipts.since,
+    receipts.compared_at
+from receipts
+inner join {{ ref('clock') }} as clock on receipts.world = clock.world
+where receipts.recorded_at <= clock.known_at and receipts.compared_at <= clock.as_of
