@@ -102,7 +102,9 @@ def _read(world: World, fact: cases.Age, when: Interval, recorded: datetime) -> 
         return None
     since, years = None, 0
     if kind == "dob":
-        since = birth_dates.read(fact.value or "", level, recorded.date(), world.rules.placeholders)
+        since = birth_dates.read(
+            fact.value or "", level, recorded.date(), world.rules.placeholders, int(world.policy["oldest_age"])
+        )
         if since is None:
             return None
     elif kind == "over" and threshold is not None:
@@ -157,7 +159,11 @@ class AgeOf:
 
     def _too_old(self, one: Evidence) -> bool:
         """Nobody is credibly older than 115 years: such a birth date is no evidence."""
-        return one.kind == "dob" and one.since is not None and full_years(one.since, self.today) > assumed.OLDEST
+        return (
+            one.kind == "dob"
+            and one.since is not None
+            and full_years(one.since, self.today) > int(self.world.policy["oldest_age"])
+        )
 
     # -- what proves ---------------------------------------------------------------------------------------------
 
@@ -166,7 +172,7 @@ class AgeOf:
         return one.record in user and self._fresh(one) and self._bound(one, user)
 
     def _fresh(self, one: Evidence) -> bool:
-        end = expiry(one)
+        end = expiry(self.world, one)
         return end is None or self.at < end
 
     def _bound(self, one: Evidence, user: frozenset[str]) -> bool:
@@ -187,7 +193,7 @@ class AgeOf:
     def _anchored(self, one: Evidence, user: frozenset[str], bound: frozenset[str]) -> bool:
         """The check itself, or an order or login under the same name and identifier, within 24 months."""
         times = [one.when.lo, *anchors(self.ask, one, user, bound)]
-        return any(lo != LOW and lo <= self.at < plus_months(lo, 12 * assumed.BINDING_YEARS) for lo in times)
+        return any(lo != LOW and lo <= self.at < plus_months(lo, _anchor_months(self.world)) for lo in times)
 
     def _taken_over(self, one: Evidence, user: frozenset[str]) -> bool:
         return any(
@@ -275,7 +281,8 @@ class AgeOf:
         return [
             one.id
             for one in self.against(limits, self.today)
-            if one.kind == "dob" or (one.kind == "under" and 0 < one.years <= assumed.MARKETING_FLOOR)
+            if one.kind == "dob"
+            or (one.kind == "under" and 0 < one.years <= int(self.world.policy["marketing_floor_age"]))
         ]
 
     def capacity(self, consent: Statement, wanted: Requirements, level: int) -> Capacity:
@@ -297,14 +304,19 @@ def _around(ask: Ask) -> list[Evidence]:
     return ask.memory["evidence"]  # type: ignore[return-value]
 
 
-def expiry(one: Evidence) -> datetime | None:
-    """When evidence stops to prove anything: L1 after 365 days, L2 after 3 years, L3 after 2, or as it says itself."""
+def expiry(world: World, one: Evidence) -> datetime | None:
+    """When evidence stops to prove anything: as its level does (L1 to L3), or as it says itself."""
     ends = [one.expires] if one.expires else []
-    if one.level in assumed.LEVEL_DAYS:
-        ends.append(LOW if one.when.lo == LOW else one.when.lo + timedelta(days=assumed.LEVEL_DAYS[one.level]))
-    if one.level in assumed.LEVEL_YEARS:
-        ends.append(plus_months(one.when.lo, 12 * assumed.LEVEL_YEARS[one.level]))
+    row = world.rules.expiry.get(one.level)
+    if row and row["expires_after"]:
+        after, years = int(row["expires_after"]), row["expires_unit"] == "years"
+        later = plus_months(one.when.lo, 12 * after) if years or one.when.lo == LOW else one.when.lo + timedelta(after)
+        ends.append(later)
     return min(ends, default=None)
+
+
+def _anchor_months(world: World) -> int:
+    return int(world.policy["anchor_months"])  # type: ignore[call-overload,no-any-return]
 
 
 def anchors(ask: Ask, one: Evidence, user: frozenset[str], bound: frozenset[str]) -> list[datetime]:
@@ -336,16 +348,16 @@ def turning_points(ask: Ask, wanted: Requirements) -> set[datetime]:
     } | {LAST_PLACE}
     for one in heard:
         found |= {one.known_from, one.when.hi}
-        if end := expiry(one):
+        if end := expiry(ask.world, one):
             found.add(end)
         days = {one.day_of(rule) for rule in wanted} - {None}
         if one.kind == "dob" and one.since:
-            days.add(day_in_year(one.since, one.since.year + assumed.OLDEST + 1))
+            days.add(day_in_year(one.since, one.since.year + int(ask.world.policy["oldest_age"]) + 1))
         found |= {midnight(day, where) for day in days for where in zones}  # type: ignore[arg-type]
         if one.level >= 4 and one.since:
             for user in ask.users:
                 times = [one.when.lo, *anchors(ask, one, user, _identifiers(ask.world, one))]
-                found |= {plus_months(lo, 12 * assumed.BINDING_YEARS) for lo in times}
+                found |= {plus_months(lo, _anchor_months(ask.world)) for lo in times}
     return found
 
 

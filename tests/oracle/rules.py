@@ -138,6 +138,11 @@ class Rules:
         return {row["product_category"]: int(row["level"]) for row in self.rows("age_levels_required")}
 
     @cached_property
+    def expiry(self) -> dict[int, Row]:
+        """Level of evidence -> when it expires."""
+        return {int(row["level"]): row for row in self.rows("age_level_expiry")}
+
+    @cached_property
     def tags(self) -> dict[tuple[str, str], list[Row]]:
         told: dict[tuple[str, str], list[Row]] = {}
         for row in self.rows("age_tags"):

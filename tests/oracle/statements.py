@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from orchestration.deciding.cases import Event, Review, Status, Text, Write
 from tests.oracle import assumed
@@ -70,11 +70,13 @@ class Statement:
         )
 
 
-def interval(at: datetime | None, earliest: datetime | None, latest: datetime | None, recorded: datetime) -> Interval:
+def interval(
+    at: datetime | None, earliest: datetime | None, latest: datetime | None, recorded: datetime, skew: timedelta
+) -> Interval:
     """Rules 4 and 5: an unknown time ends with the receipt, and a time of the future is clamped to the receipt."""
     lo = at or earliest or LOW
     hi = at or latest or recorded
-    limit = recorded + assumed.CLOCK_SKEW
+    limit = recorded + skew
     lo, hi = (recorded if lo > limit else lo), (recorded if hi > limit else hi)
     return Interval(min(lo, hi), hi)
 
@@ -86,6 +88,7 @@ def read(
     identity: Identity,
     rules: Rules,
     default_record: str | None,
+    policy: Mapping[str, object],
 ) -> list[Statement]:
     """Every statement of a case, in the order of its time."""
     reader = _Reader(identity, rules, default_record)
@@ -97,14 +100,17 @@ def read(
         elif isinstance(fact, Event):
             said += reader.event(fact, when, recorded)
     said += reader.texts([one for one in changes if isinstance(one[0], Text)])
-    said = _without_echoes(_unarchived(said), facts, writes)
+    said = _without_echoes(_unarchived(said), facts, writes, timedelta(minutes=int(policy["echo_minutes"])))
     return sorted(_reviewed(said, reviews), key=lambda one: (one.when.hi, one.when.lo, one.id, one.state))
 
 
 def _changes_only(
     facts: Sequence[tuple[Status | Text | Event, Interval, datetime]],
 ) -> list[tuple[Status | Text | Event, Interval, datetime]]:
-    """Rule 7: a boolean without a time of its own is an event only where it differs from what was seen before."""
+    """Rule 7: a boolean without a time of its own is an event only where it differs from what was seen before.
+
+    The first one that says "subscribed" is an import without evidence, unless the fact itself says who acted.
+    """
     kept: list[tuple[Status | Text | Event, Interval, datetime]] = []
     seen: dict[tuple[object, ...], list[tuple[Status, Interval, datetime]]] = defaultdict(list)
     for fact, when, recorded in facts:
@@ -119,6 +125,8 @@ def _changes_only(
         before: tuple[Status, Interval, datetime] | None = None
         for fact, when, recorded in snapshots:
             if before is None or before[0].value != fact.value or before[0].detail != fact.detail:
+                if before is None and fact.actor is None:
+                    fact = fact.model_copy(update={"actor": "import", "method": fact.method or "import"})
                 lo = when.lo if before is None else max(when.lo, before[1].hi)
                 kept.append((fact, Interval(min(lo, when.hi), when.hi), recorded))
             before = (fact, when, recorded)
@@ -147,7 +155,10 @@ def _unarchived(said: list[Statement]) -> list[Statement]:
 
 
 def _without_echoes(
-    said: list[Statement], facts: Sequence[tuple[Status | Text | Event, Interval, datetime]], writes: Sequence[Write]
+    said: list[Statement],
+    facts: Sequence[tuple[Status | Text | Event, Interval, datetime]],
+    writes: Sequence[Write],
+    window: timedelta,
 ) -> list[Statement]:
     """Rule 8: what a write of ours, or another tool's overwriting, brings back is no new act."""
     states = {write.id: write.state for write in writes}
@@ -166,7 +177,7 @@ def _without_echoes(
             and any(
                 (other.platform, other.account) != (one.platform, one.account)
                 and not other.nodes.isdisjoint(one.nodes)
-                and other.when.hi <= one.when.lo <= other.when.hi + assumed.ECHO_WINDOW
+                and other.when.hi <= one.when.lo <= other.when.hi + window
                 for other in closed
             )
         ):
@@ -191,6 +202,7 @@ def _reviewed(said: list[Statement], reviews: Sequence[Review]) -> Iterable[Stat
 class _Reader:
     def __init__(self, identity: Identity, rules: Rules, default_record: str | None) -> None:
         self.identity, self.rules, self.default_record = identity, rules, default_record
+        self._implied = {row["basis"]: int(row["period"]) for row in rules.rows("statement_bases") if row["period"]}
 
     def status(self, fact: Status, when: Interval, recorded: datetime) -> Iterable[Statement]:
         """A platform's value by the vocabulary; an unseen one is a withdrawal (and somebody is told)."""
@@ -216,8 +228,8 @@ class _Reader:
         if state in EXPRESS_STATES and basis in ("implied_purchase", "implied_inquiry", "soft_opt_in"):
             state = "granted_implied"
         expires = fact.expires
-        if state == "granted_implied" and expires is None and basis in assumed.IMPLIED_MONTHS:
-            expires = plus_months(when.lo, assumed.IMPLIED_MONTHS[basis])
+        if state == "granted_implied" and expires is None and basis in self._implied:
+            expires = plus_months(when.lo, self._implied[basis])
         whole = closing and (scope != "topic" or fact.topic == "?")
         stops = closing and channels == TEXTS and fact.field in STOP_FIELDS
         yield Statement(
@@ -278,7 +290,7 @@ class _Reader:
             basis=basis,
             category="none",
             evidence=False,
-            expires=plus_months(when.lo, assumed.IMPLIED_MONTHS[basis]),
+            expires=plus_months(when.lo, self._implied[basis]),
         )
 
     def texts(self, facts: Sequence[tuple[Status | Text | Event, Interval, datetime]]) -> Iterable[Statement]:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from orchestration.deciding.cases import Age, Case, Fact, Link, Question, Scrub, Status, load
 from tests.oracle import Answer, Rules, decide, judge
 from tests.oracle.decide import evaluate
-from tests.oracle.histories import NOW, histories, numbered
+from tests.oracle.histories import NOW, REGISTRIES, histories, numbered
 from tests.oracle.places import Place, lawful_on_channel, requirements
 from tests.oracle.plans import grants
 from tests.oracle.statements import CLOSING, GRANTS
@@ -125,7 +125,7 @@ def against(case: Case, question: Question, chance: Random) -> Fact:
     refusal |= {"fact": "status", "channel": "email", "value": chance.choice(("unsubscribe", "spamreport", "bounce"))}
     young: dict[str, Any] = {"fact": "age", "platform": platform, "record": name, "level": chance.randint(1, 5)}
     young |= chance.choice(({"kind": "dob", "value": "2013-02-03"}, {"kind": "fail"}))
-    listed = {"fact": "scrub", "registry": "utah_child_protection", "identifier": question.identifier}
+    listed = {"fact": "scrub", "registry": REGISTRIES[0], "identifier": question.identifier}
     listed |= {"result": "listed"}
     added = chance.choice((refusal, young, listed))
     kind = {"status": Status, "age": Age, "scrub": Scrub}[str(added["fact"])]

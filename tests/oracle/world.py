@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from orchestration.deciding import cases
@@ -40,22 +40,27 @@ class World:
     def known(cls, case: cases.Case, rules: Rules, known_at: datetime) -> World:
         """The world of a case's facts that were recorded by then."""
         facts: dict[type, list[tuple[cases.Fact, Interval, datetime]]] = defaultdict(list)
+        policy = {**rules.policies, **case.policy}
+        skew = timedelta(minutes=int(policy["clock_skew_minutes"]))
         for fact in case.facts:
             recorded = recorded_at(fact, case)
             if recorded <= known_at:
-                when = interval(fact.at, fact.earliest, fact.latest, recorded)
+                when = interval(fact.at, fact.earliest, fact.latest, recorded, skew)
                 facts[type(fact)].append((fact, when, recorded))
-        policy = {**rules.policies, **case.policy}
         reviews = [fact for fact, _, _ in facts[cases.Review]]
         links = [fact for fact, _, _ in facts[cases.Link] if fact.retracted is None or fact.retracted > known_at]
-        identity = identify(
-            [(fact, when) for fact, when, _ in facts[cases.Record]], links, reviews, tuple(policy["markets"])
-        )
+        identity = identify([(fact, when) for fact, when, _ in facts[cases.Record]], links, reviews, policy)
         default = next(iter(identity.versions), None)
         said = facts[cases.Status] + facts[cases.Text] + facts[cases.Event]
         writes = [fact for fact, _, _ in facts[cases.Write]]
         return cls(
-            case, rules, known_at, facts, identity, read(said, writes, reviews, identity, rules, default), default
+            case,
+            rules,
+            known_at,
+            facts,
+            identity,
+            read(said, writes, reviews, identity, rules, default, policy),
+            default,
         )
 
     @cached_property
