@@ -16,7 +16,7 @@ from tests.oracle import identifiers as ids
 from tests.oracle.consent import Consent, consent, missing, needed
 from tests.oracle.places import Place, Requirement, lawful_on_channel, places, requirements, rule_days, signals, window
 from tests.oracle.rules import Rules
-from tests.oracle.statements import GRANTS
+from tests.oracle.statement import GRANTS
 from tests.oracle.times import LAST_PLACE, local_day, midnight, plus_months, zone
 from tests.oracle.world import Ask, World, ask
 
@@ -160,7 +160,7 @@ def _marketing(asked: Ask, at: datetime, quick: bool) -> tuple[Reasons, list[str
 
 def floor(world: World) -> int:
     """Section 4: restricted goods are never marketed to anyone younger, whatever the purchase age is."""
-    return int(world.policy["marketing_floor_age"])  # type: ignore[call-overload,no-any-return]
+    return int(world.policy["marketing_floor_age"])
 
 
 def _shared(asked: Ask) -> frozenset[str]:
@@ -171,7 +171,7 @@ def _goods(asked: Ask, where: frozenset[Place], today: date) -> tuple[frozenset[
     """The rules on age of the message's categories there, the level of evidence they want, and what is unlawful."""
     if not asked.categories:
         return None, 0, []
-    world, reasons = asked.world, []
+    world, reasons = asked.world, list[tuple[str, list[str]]]()
     wanted = {Requirement("age", floor(asked.world))}
     level = 0
     for category in asked.categories:

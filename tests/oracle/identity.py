@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from orchestration.deciding.cases import Link, Record, Review
 from tests.oracle import identifiers as ids
@@ -124,10 +125,10 @@ def identify(
     records: Sequence[tuple[Record, Interval]],
     links: Sequence[Link],
     reviews: Sequence[Review],
-    policy: Mapping[str, object],
+    policy: Mapping[str, Any],
 ) -> Identity:
     """The circles of records, less the joins that were taken back."""
-    markets = tuple(str(country) for country in policy["markets"])  # type: ignore[attr-defined]
+    markets = tuple(str(country) for country in policy["markets"])
     versions: dict[str, list[Version]] = defaultdict(list)
     for fact, when in records:
         versions[record_id(fact.platform, fact.account, fact.record)].append(_version(fact, when, markets))
@@ -161,7 +162,7 @@ def _version(fact: Record, when: Interval, markets: tuple[str, ...]) -> Version:
     )
 
 
-def _unjoinable(identity: Identity, policy: Mapping[str, object]) -> tuple[frozenset[str], frozenset[str]]:
+def _unjoinable(identity: Identity, policy: Mapping[str, Any]) -> tuple[frozenset[str], frozenset[str]]:
     """Shared nodes (more than 3 names, or 5 customers of one account), and with them all keys that join nobody."""
     names: dict[str, set[str]] = defaultdict(set)
     customers: dict[tuple[str, str], set[str]] = defaultdict(set)

@@ -56,7 +56,7 @@ def places(ask: Ask, at: datetime) -> tuple[frozenset[Place], bool]:
 
 def window(world: World) -> int:
     """Months within which signals that disagree all count."""
-    return int(world.policy["jurisdiction_window_months"])  # type: ignore[call-overload,no-any-return]
+    return int(world.policy["jurisdiction_window_months"])
 
 
 def signals(world: World, user: frozenset[str]) -> list[Signal]:
@@ -108,7 +108,7 @@ def _signals(ask: Ask, user: frozenset[str]) -> list[Signal]:
     key = ("signals", user)
     if key not in ask.memory:
         ask.memory[key] = signals(ask.world, user)
-    return ask.memory[key]  # type: ignore[return-value]
+    return ask.memory[key]
 
 
 def requirements(world: World, category: str, where: frozenset[Place], day: date) -> frozenset[Requirement] | None:
@@ -118,7 +118,7 @@ def requirements(world: World, category: str, where: frozenset[Place], day: date
         key = (category, place, day)
         if key not in world.rules.memory:
             world.rules.memory[key] = minimum_rows(world, category, place, day)
-        for row in world.rules.memory[key]:  # type: ignore[attr-defined]
+        for row in world.rules.memory[key]:
             kind, value = row.get("kind") or "age", row.get("value") or row["minimum_age"]
             if kind == "born_before":
                 found.add(Requirement(kind, before=date.fromisoformat(value)))

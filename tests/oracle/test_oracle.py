@@ -19,7 +19,7 @@ from tests.oracle.decide import evaluate
 from tests.oracle.histories import NOW, REGISTRIES, histories, numbered
 from tests.oracle.places import Place, lawful_on_channel, requirements
 from tests.oracle.plans import grants
-from tests.oracle.statements import CLOSING, GRANTS
+from tests.oracle.statement import CLOSING, GRANTS
 from tests.oracle.world import World, ask, recorded_at
 
 CASES = load(Path(__file__).parents[1] / "cases" / "consent_and_age.yaml")
@@ -129,7 +129,7 @@ def against(case: Case, question: Question, chance: Random) -> Fact:
     listed |= {"result": "listed"}
     added = chance.choice((refusal, young, listed))
     kind = {"status": Status, "age": Age, "scrub": Scrub}[str(added["fact"])]
-    return kind.model_validate(added | told)  # type: ignore[no-any-return]
+    return kind.model_validate(added | told)
 
 
 @few
