@@ -70,10 +70,13 @@ def join(
 
     For suppression any key joins. For targeting links do, external keys, and an e-mail address together with the name.
     The number of a component is the place of its first record among all in order, of no meaning beyond one build.
+    Raises ValueError when a record_key is null or repeated.
     """
     nodes = whole(records["record_key"])
     order = pc.sort_indices(nodes)
     nodes = nodes.take(order)
+    if nodes.null_count or truths(pc.equal(nodes[1:], nodes[:-1])).any():
+        raise ValueError("record_key is null or repeated: give each record one row.")
     names, accounts = _codes(folded_names(records["name"].take(order))), _codes(whole(records["account"]).take(order))
     shown = _shown(keys, nodes)
     counts = _counts(shown, names, accounts, limits or Limits())

@@ -17,7 +17,7 @@ Plain values are read as whole columns, all others one by one with the libraries
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from orchestration.identity.emails import Addresses
 from orchestration.identity.lists import Lists
 from orchestration.identity.phones import Number, digits_of, read
 
+_AT_ONCE = 500_000
 _LIST = pa.list_(pa.string())
 _FLAGS = {"is_role": pa.bool_(), "is_blocked": pa.bool_(), "is_relay": pa.bool_(), "is_mistyped": pa.bool_()}
 _OUTCOME = {"fault": pa.string(), "suppression_keys": _LIST, "blocked_by": _LIST}
@@ -43,6 +44,24 @@ def email_keys(values: Column, lists: Lists) -> pa.Table:
     """The keys of each distinct value, null among them, in EMAIL_KEYS; rows in no particular order."""
     distinct = texts(values).unique()
     reader = Addresses(lists)
+    return pa.concat_tables(
+        [EMAIL_KEYS.empty_table(), *(_email_rows(some, reader, lists) for some in _slices(distinct))]
+    )
+
+
+def phone_keys(values: Column, countries: Column, lists: Lists) -> pa.Table:
+    """The keys of each distinct pair of a value and a list of countries, in PHONE_KEYS; rows in no particular order.
+
+    `countries`, one list of ISO codes per value, are those of ship-to, bill-to and shop; null or empty is unknown.
+    """
+    numbers, places = texts(values), whole(countries).cast(_LIST)
+    together = _together(places)
+    first = _first_of_each(numbers, together)
+    rows = zip(_slices(numbers.take(first)), _slices(places.take(first)), _slices(together.take(first)), strict=True)
+    return pa.concat_tables([PHONE_KEYS.empty_table(), *(_phone_rows(*some, lists) for some in rows)])
+
+
+def _email_rows(distinct: Column, reader: Addresses, lists: Lists) -> pa.Table:
     plain = plain_values.emails(distinct, reader, lists)
     rest = distinct.take(_others(len(distinct), plain.places))
     found = [reader.read(one) for one in rest.to_pylist()]
@@ -61,15 +80,8 @@ def email_keys(values: Column, lists: Lists) -> pa.Table:
     return _table([plain.columns | {"value": distinct.take(column(plain.places))}, of_rest], EMAIL_KEYS)
 
 
-def phone_keys(values: Column, countries: Column, lists: Lists) -> pa.Table:
-    """The keys of each distinct pair of a value and a list of countries, in PHONE_KEYS; rows in no particular order.
-
-    `countries`, one list of ISO codes per value, are those of ship-to, bill-to and shop; null or empty is unknown.
-    """
-    numbers, places = texts(values), whole(countries).cast(_LIST)
-    together = _together(places)
-    first = _first_of_each(numbers, together)
-    numbers, places, together = numbers.take(first), places.take(first), together.take(first).dictionary_encode()
+def _phone_rows(numbers: Column, places: Column, together: Column, lists: Lists) -> pa.Table:
+    together = together.dictionary_encode()
     candidates = [_countries(one) for one in together.dictionary.to_pylist()]
     of_each = together.indices.to_numpy(zero_copy_only=False)
     plain = plain_values.phones(numbers, candidates, of_each, lists)
@@ -116,6 +128,12 @@ def _together(places: Column) -> Column:
     """Each list of countries as one text."""
     codes = pc.fill_null(pc.list_flatten(places), "")
     return pc.binary_join(lists_of(codes, pc.fill_null(pc.list_value_length(places), 0)), ",")
+
+
+def _slices(values: Column) -> Iterator[Column]:
+    """The values in parts, so that the work of many millions fits in memory."""
+    for start in range(0, len(values), _AT_ONCE):
+        yield values[start : start + _AT_ONCE]
 
 
 def _first_of_each(*columns: Column) -> Column:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -153,6 +154,17 @@ def test_no_records_give_no_components() -> None:
     result = joined([], emails("a"))
     assert [table.num_rows for table in result] == [0, 0, 0]
     assert [table.schema for table in result] == [COMPONENTS, JOINS, SHARED]
+
+
+@pytest.mark.parametrize("key", ["r0", None])
+def test_a_record_with_two_rows_or_without_a_key_is_refused(key: str | None) -> None:
+    with pytest.raises(ValueError, match="one row"):
+        joined([("r0", "shop:main", "Jane"), (key, "shop:main", "Joe")])  # type: ignore[list-item]
+
+
+def test_keys_without_a_value_join_nobody() -> None:
+    keys = [("r0", "email", None, True), ("r1", "email", None, True), (None, "email", "a", True)]
+    assert len(people(joined(records("Jane", "Jane"), keys))) == 2  # type: ignore[arg-type]
 
 
 def test_names_are_compared_without_case_marks_and_what_shows_nothing() -> None:

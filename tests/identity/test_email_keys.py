@@ -6,9 +6,10 @@ import unicodedata
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from orchestration.identity import keys
 from orchestration.identity.emails import Addresses
 from orchestration.identity.keys import EMAIL_KEYS, email_keys
 from tests.identity.reading import LISTS, email, is_hit, wide
@@ -151,6 +152,10 @@ def test_the_wide_keys_of_a_tagged_gmail_address_are_all_its_spellings() -> None
     }
 
 
+def test_the_wide_keys_of_a_domain_that_only_the_older_rules_know_are_both_its_spellings() -> None:
+    assert wide(email("x@\U0001f600.com")) == wide(email("x@xn--e28h.com")) == {"x@\U0001f600.com", "x@xn--e28h.com"}
+
+
 def test_what_is_no_address_blocks_itself_if_it_looks_like_one() -> None:
     assert wide(email('"jane doe"@example.com')) == {'"jane doe"@example.com'}
     assert wide(email("jane")) == set()
@@ -192,6 +197,13 @@ def test_each_distinct_value_has_one_row() -> None:
     table = email_keys(pa.chunked_array([["a@example.com", None], ["a@example.com", "A@example.com", None]]), LISTS)
     assert table.schema == EMAIL_KEYS
     assert sorted(map(str, table["value"].to_pylist())) == ["A@example.com", "None", "a@example.com"]
+
+
+def test_values_in_parts_have_the_same_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = pa.array(["a@example.com", None, "B@gmail.com", "c", "d@b\u00fccher.de"])
+    once = email_keys(values, LISTS).sort_by("value").to_pylist()
+    monkeypatch.setattr(keys, "_AT_ONCE", 2)
+    assert email_keys(values, LISTS).sort_by("value").to_pylist() == once
 
 
 def test_no_values_give_no_rows() -> None:
@@ -240,6 +252,12 @@ def test_neither_order_nor_company_changes_an_address_s_keys(values: list[str]) 
 
 
 @given(st.one_of(LIKELY, st.emails(), st.from_regex(r"[a-zA-Z0-9.+_-]{1,70}@[a-z0-9.-]{1,30}", fullmatch=True)))
+@example("J.a.ne+x@Gmail.com")
+@example("j.ane@googlemail.com")
+@example("jane+x@me.com")
+@example("a.b+x@privaterelay.example")
+@example("info+x@example.com")
+@example("t.e.s.t+x@gmail.com")
 @settings(max_examples=400)
 def test_columns_and_the_library_give_the_same_keys(value: str) -> None:
     row, address = email(value), Addresses(LISTS).read(value)

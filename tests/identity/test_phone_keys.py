@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.identity import numbering, plain_values
+from orchestration.identity import keys, numbering, plain_values
 from orchestration.identity.keys import PHONE_KEYS, phone_keys
 from orchestration.identity.phones import read
 from tests.identity.reading import LISTS, is_hit, phone, wide
@@ -170,6 +170,14 @@ def test_each_distinct_pair_of_value_and_countries_has_one_row() -> None:
     assert sorted(map(str, zip(table["value"].to_pylist(), table["countries"].to_pylist(), strict=True))) == sorted(
         map(str, [("1", ["US"]), ("1", ["GB"]), (None, None), ("1", None)])
     )
+
+
+def test_numbers_in_parts_have_the_same_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = pa.array(["+14155552671", None, "415 555 2671", "x", "07911123456"])
+    countries = pa.array([None, ["US"], ["US"], [], ["GB"]], pa.list_(pa.string()))
+    once = phone_keys(values, countries, LISTS).sort_by("value").to_pylist()
+    monkeypatch.setattr(keys, "_AT_ONCE", 2)
+    assert phone_keys(values, countries, LISTS).sort_by("value").to_pylist() == once
 
 
 def test_no_numbers_give_no_rows() -> None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timezone
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from orchestration.deciding import cases
-from tests.oracle import assumed, birth_dates
+from tests.oracle import assumed
 from tests.oracle import identifiers as ids
-from tests.oracle.identity import Node
-from tests.oracle.places import Requirement
-from tests.oracle.statements import Statement
+from tests.oracle.age_evidence import (
+    Evidence,
+    Requirements,
+    anchor_months,
+    anchors,
+    around,
+    expiry,
+    identifiers_of,
+)
+from tests.oracle.statement import Statement
 from tests.oracle.times import (
     LAST_PLACE,
     LOW,
-    Interval,
     day_in_year,
     full_years,
     local_day,
@@ -24,121 +29,15 @@ from tests.oracle.times import (
     plus_months,
     zone,
 )
-from tests.oracle.world import Ask, World, subject_record
+from tests.oracle.world import Ask, subject_record
 
-Requirements = frozenset[Requirement]
 Capacity = Literal["yes", "no", "unproven"]
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """One piece of evidence: `since` and `years` say that somebody was `years` old on that day, at least or just so."""
-
-    id: str
-    kind: str  # dob, over, under, fail
-    level: int
-    since: date | None
-    years: int
-    when: Interval
-    recorded: datetime
-    expires: datetime | None
-    name: str
-    identifier: str | None  # the narrow key it is bound to
-    record: str | None
-    nodes: frozenset[Node]
-
-    @property
-    def known_from(self) -> datetime:
-        return min(self.when.lo, self.recorded)
-
-    def meets(self, wanted: Requirements, day: date) -> bool:
-        """Whether it proves on a day that somebody is as old as every rule wants; an OVER proves more every year."""
-        return self.since is not None and all(self._meets(one, day) for one in wanted)
-
-    def _meets(self, wanted: Requirement, day: date) -> bool:
-        assert self.since is not None
-        if wanted.kind == "age":
-            return day > date.min and self.years + full_years(self.since, day) >= wanted.years
-        born = day_in_year(self.since, self.since.year - self.years)
-        if wanted.kind == "born_before":
-            return wanted.before is not None and born < wanted.before
-        return day.year - born.year >= wanted.years
-
-    def day_of(self, wanted: Requirement) -> date | None:
-        """The first day on which it meets a rule on age, None if no day changes that."""
-        if self.since is None or wanted.kind == "born_before":
-            return None
-        if wanted.kind == "year_of":
-            return date(self.since.year - self.years + wanted.years, 1, 1)
-        return day_in_year(self.since, self.since.year - self.years + wanted.years)
 
 
 def where_of(ask: Ask, at: datetime) -> timezone | ZoneInfo:
     """The zone of an identifier's users; where they have several or none is known, the last place on earth."""
     names = {version.fact.time_zone for version in ask.current(ask.owned, at) if version.fact.time_zone}
     return zone(next(iter(names))) if len(names) == 1 else LAST_PLACE
-
-
-def evidence(world: World) -> list[Evidence]:
-    """All evidence of age that is known, as the platforms wrote it."""
-    found = [_read(world, fact, when, recorded) for fact, when, recorded in world.of(cases.Age)]
-    return sorted((one for one in found if one), key=lambda one: (one.when.hi, one.id))
-
-
-def _read(world: World, fact: cases.Age, when: Interval, recorded: datetime) -> Evidence | None:
-    kind, level, threshold = fact.kind, fact.level or 0, fact.threshold
-    if kind == "tag":
-        rows = world.rules.tags.get((fact.platform, fact.value or "")) or world.rules.tags.get(
-            ("*", fact.value or ""), []
-        )
-        told = {(row["kind"], int(row["level"]), row["threshold"]) for row in rows}
-        if len(told) != 1:  # a tag that nobody knows, or that means several things, proves nothing
-            return None
-        (kind_told, level, text), threshold_told = next(iter(told)), None
-        kind = kind_told  # type: ignore[assignment]
-        threshold_told = int(text) if text else None
-        threshold = threshold_told if threshold_told is not None else fact.threshold
-    if kind not in ("dob", "over", "under", "fail"):
-        return None
-    since, years = None, 0
-    if kind == "dob":
-        since = birth_dates.read(fact.value or "", level, recorded.date(), world.rules.placeholders)
-        if since is None:
-            return None
-    elif kind == "over" and threshold is not None:
-        where = _zone_of(world, fact, when.hi)
-        since, years = max(when.hi.date(), local_day(when.hi, where)), threshold
-    elif kind == "under":
-        years = threshold or 0
-    record = subject_record(world, fact)
-    own: frozenset[Node] = frozenset({record}) if record else frozenset()
-    if fact.bound_identifier and not fact.record:
-        own |= world.identity.keys(fact.bound_identifier, blocking=True)
-    return Evidence(
-        id=fact.id,
-        kind=kind,
-        level=level,
-        since=since,
-        years=years,
-        when=when,
-        recorded=recorded,
-        expires=fact.expires,
-        name=ids.name_key(fact.bound_name) or _name(world, record, when.hi),
-        identifier=world.identity.target(fact.bound_identifier),
-        record=record,
-        nodes=own,
-    )
-
-
-def _zone_of(world: World, fact: cases.Age, at: datetime) -> timezone | ZoneInfo:
-    record = subject_record(world, fact)
-    version = world.identity.version(record, at) if record else None
-    return zone(version.fact.time_zone if version else None)
-
-
-def _name(world: World, record: str | None, at: datetime) -> str:
-    version = world.identity.version(record, at) if record else None
-    return ids.name_key(version.fact.name) if version else ""
 
 
 class AgeOf:
@@ -148,7 +47,7 @@ class AgeOf:
         self.ask, self.at, self.world = ask, at, ask.world
         self.where = where_of(ask, at)
         self.today = local_day(at, self.where)
-        everything = [one for one in _around(ask) if not self._too_old(one)]
+        everything = [one for one in around(ask) if not self._too_old(one)]
         self.heard = [one for one in everything if one.known_from <= at]
         # Section 2, rule 16: nothing from before an erasure revives, but for what speaks against somebody.
         alive = [one for one in everything if one.since and one.when.hi <= at]
@@ -157,7 +56,11 @@ class AgeOf:
 
     def _too_old(self, one: Evidence) -> bool:
         """Nobody is credibly older than 115 years: such a birth date is no evidence."""
-        return one.kind == "dob" and one.since is not None and full_years(one.since, self.today) > assumed.OLDEST
+        return (
+            one.kind == "dob"
+            and one.since is not None
+            and full_years(one.since, self.today) > int(self.world.policy["oldest_age"])
+        )
 
     # -- what proves ---------------------------------------------------------------------------------------------
 
@@ -166,7 +69,7 @@ class AgeOf:
         return one.record in user and self._fresh(one) and self._bound(one, user)
 
     def _fresh(self, one: Evidence) -> bool:
-        end = expiry(one)
+        end = expiry(self.world, one)
         return end is None or self.at < end
 
     def _bound(self, one: Evidence, user: frozenset[str]) -> bool:
@@ -178,7 +81,7 @@ class AgeOf:
             return False  # bound to another name, or the name has changed since
         if one.level < 4:
             return True
-        bound = _identifiers(self.world, one)
+        bound = identifiers_of(self.world, one)
         current = frozenset().union(*(version.targets for version in now))
         if bound and current and bound.isdisjoint(current):
             return False  # both address and number have changed
@@ -187,7 +90,7 @@ class AgeOf:
     def _anchored(self, one: Evidence, user: frozenset[str], bound: frozenset[str]) -> bool:
         """The check itself, or an order or login under the same name and identifier, within 24 months."""
         times = [one.when.lo, *anchors(self.ask, one, user, bound)]
-        return any(lo != LOW and lo <= self.at < plus_months(lo, 12 * assumed.BINDING_YEARS) for lo in times)
+        return any(lo != LOW and lo <= self.at < plus_months(lo, anchor_months(self.world)) for lo in times)
 
     def _taken_over(self, one: Evidence, user: frozenset[str]) -> bool:
         return any(
@@ -275,7 +178,8 @@ class AgeOf:
         return [
             one.id
             for one in self.against(limits, self.today)
-            if one.kind == "dob" or (one.kind == "under" and 0 < one.years <= assumed.MARKETING_FLOOR)
+            if one.kind == "dob"
+            or (one.kind == "under" and 0 < one.years <= int(self.world.policy["marketing_floor_age"]))
         ]
 
     def capacity(self, consent: Statement, wanted: Requirements, level: int) -> Capacity:
@@ -289,67 +193,23 @@ class AgeOf:
         return "unproven" if any(one.kind == "dob" for one in self.against(wanted, first)) else "yes"
 
 
-def _around(ask: Ask) -> list[Evidence]:
-    """The evidence in the wide circle of an identifier."""
-    if "evidence" not in ask.memory:
-        everything = ask.world.__dict__.setdefault("_evidence", evidence(ask.world))
-        ask.memory["evidence"] = [one for one in everything if not one.nodes.isdisjoint(ask.around | ask.owned)]
-    return ask.memory["evidence"]  # type: ignore[return-value]
-
-
-def expiry(one: Evidence) -> datetime | None:
-    """When evidence stops to prove anything: L1 after 365 days, L2 after 3 years, L3 after 2, or as it says itself."""
-    ends = [one.expires] if one.expires else []
-    if one.level in assumed.LEVEL_DAYS:
-        ends.append(LOW if one.when.lo == LOW else one.when.lo + timedelta(days=assumed.LEVEL_DAYS[one.level]))
-    if one.level in assumed.LEVEL_YEARS:
-        ends.append(plus_months(one.when.lo, 12 * assumed.LEVEL_YEARS[one.level]))
-    return min(ends, default=None)
-
-
-def anchors(ask: Ask, one: Evidence, user: frozenset[str], bound: frozenset[str]) -> list[datetime]:
-    """Times of orders and logins of a user under the name and an identifier of the evidence."""
-    world, found = ask.world, []
-    for fact, when, _ in world.of(cases.Event):
-        if fact.name not in assumed.ORDERS | assumed.LOGINS or when.lo == LOW or when.lo != when.hi:
-            continue
-        record = subject_record(world, fact) if fact.record or not fact.identifier else None
-        target = world.identity.target(fact.identifier)
-        if record is not None and record not in user:
-            continue
-        if target is not None and bound and target not in bound:
-            continue
-        if record is None and target not in bound:
-            continue
-        name = ids.name_key(fact.person_name) or _name(world, record or one.record, when.hi)
-        if not one.name or not name or name == one.name:
-            found.append(when.lo)
-    return found
-
-
 def turning_points(ask: Ask, wanted: Requirements) -> set[datetime]:
     """Times at which evidence begins, ends, loses its binding, or comes to prove an age."""
     found: set[datetime] = set()
-    heard = _around(ask)
+    heard = around(ask)
     zones = {
         zone(version.fact.time_zone) for record in ask.owned for version in ask.world.identity.versions[record]
     } | {LAST_PLACE}
     for one in heard:
         found |= {one.known_from, one.when.hi}
-        if end := expiry(one):
+        if end := expiry(ask.world, one):
             found.add(end)
         days = {one.day_of(rule) for rule in wanted} - {None}
         if one.kind == "dob" and one.since:
-            days.add(day_in_year(one.since, one.since.year + assumed.OLDEST + 1))
-        found |= {midnight(day, where) for day in days for where in zones}  # type: ignore[arg-type]
+            days.add(day_in_year(one.since, one.since.year + int(ask.world.policy["oldest_age"]) + 1))
+        found |= {midnight(day, where) for day in days for where in zones}
         if one.level >= 4 and one.since:
             for user in ask.users:
-                times = [one.when.lo, *anchors(ask, one, user, _identifiers(ask.world, one))]
-                found |= {plus_months(lo, 12 * assumed.BINDING_YEARS) for lo in times}
+                times = [one.when.lo, *anchors(ask, one, user, identifiers_of(ask.world, one))]
+                found |= {plus_months(lo, anchor_months(ask.world)) for lo in times}
     return found
-
-
-def _identifiers(world: World, one: Evidence) -> frozenset[str]:
-    version = world.identity.version(one.record, one.when.hi) if one.record else None
-    told = version.targets if version else frozenset()
-    return told | ({one.identifier} if one.identifier else frozenset())  # type: ignore[arg-type]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 
-from tests.oracle import assumed
 from tests.oracle.times import full_years
 
 
-def read(text: str, level: int, known: date, placeholders: dict[date, int]) -> date | None:
+def read(text: str, level: int, known: date, placeholders: dict[date, int], oldest: int) -> date | None:
     """The latest birth date that the text may mean; None if it is no evidence at that level.
 
     Of the future, today, more than 115 years ago, impossible, or put in by forms and systems: no evidence.
@@ -17,7 +16,7 @@ def read(text: str, level: int, known: date, placeholders: dict[date, int]) -> d
     possible = [
         day
         for day in _readings(text.strip(), known)
-        if day < known and full_years(day, known) <= assumed.OLDEST and level > placeholders.get(day, -1)
+        if day < known and full_years(day, known) <= oldest and level > placeholders.get(day, -1)
     ]
     return max(possible, default=None)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from tests.oracle import assumed
 from tests.oracle.places import Place
-from tests.oracle.statements import CLOSING, EXPRESS_STATES, GRANTS, Statement
+from tests.oracle.statement import CLOSING, EXPRESS_STATES, GRANTS, Statement
 from tests.oracle.world import Ask
 
 #: What is said of no consent: the state that came closest to one.
@@ -40,7 +40,7 @@ def consent(ask: Ask, at: datetime, where: frozenset[Place], erased_at: datetime
         and (erased_at is None or one.when.lo > erased_at)
         and _valid_there(ask, one, where)
     ]
-    alive = [one for one in everything if void_on is None or one.when.lo.date() > void_on]  # type: ignore[operator]
+    alive = [one for one in everything if void_on is None or one.when.lo.date() > void_on]
     if closing and not closed:
         # What was closed is reopened by the grants that lifted it, and by nothing older or weaker.
         last = max(one.when.hi for one in closing)
@@ -147,7 +147,9 @@ def needed(ask: Ask, where: frozenset[Place]) -> bool:
     if ask.channel == "ads_audience":
         return bool(countries & assumed.EU_UK) or "*" in countries
     if ask.channel == "email" and countries == {"US"}:
-        return bool(ask.world.policy.get("us_email_requires_grant", True))
+        return bool(ask.world.policy["us_email_requires_grant"])
+    if ask.channel == "email" and not countries & (assumed.OPT_IN_BY_LAW | {"US", "*"}):
+        return bool(ask.world.policy["requires_grant_everywhere"])
     return True
 
 

@@ -11,12 +11,12 @@ from datetime import date, datetime, timedelta
 
 from orchestration.deciding.cases import Case, Event, Question
 from tests.oracle import age as ages
-from tests.oracle import assumed, freshness, registries, suppressions
+from tests.oracle import freshness, registries, suppressions
 from tests.oracle import identifiers as ids
 from tests.oracle.consent import Consent, consent, missing, needed
-from tests.oracle.places import Place, Requirement, lawful_on_channel, places, requirements, rule_days, signals
+from tests.oracle.places import Place, Requirement, lawful_on_channel, places, requirements, rule_days, signals, window
 from tests.oracle.rules import Rules
-from tests.oracle.statements import GRANTS
+from tests.oracle.statement import GRANTS
 from tests.oracle.times import LAST_PLACE, local_day, midnight, plus_months, zone
 from tests.oracle.world import Ask, World, ask
 
@@ -158,6 +158,11 @@ def _marketing(asked: Ask, at: datetime, quick: bool) -> tuple[Reasons, list[str
     return reasons, facts
 
 
+def floor(world: World) -> int:
+    """Section 4: restricted goods are never marketed to anyone younger, whatever the purchase age is."""
+    return int(world.policy["marketing_floor_age"])
+
+
 def _shared(asked: Ask) -> frozenset[str]:
     return asked.world.identity.shared
 
@@ -166,8 +171,8 @@ def _goods(asked: Ask, where: frozenset[Place], today: date) -> tuple[frozenset[
     """The rules on age of the message's categories there, the level of evidence they want, and what is unlawful."""
     if not asked.categories:
         return None, 0, []
-    world, reasons = asked.world, []
-    wanted = {Requirement("age", assumed.MARKETING_FLOOR)}
+    world, reasons = asked.world, list[tuple[str, list[str]]]()
+    wanted = {Requirement("age", floor(asked.world))}
     level = 0
     for category in asked.categories:
         rules = requirements(world, category, where, today)
@@ -185,7 +190,7 @@ def _minors(asked: Ask, proof: ages.AgeOf, limits: frozenset[Requirement]) -> Re
     """Section 5, minors: no restricted goods and no ads to anyone suspected, no mail under the age of data consent."""
     found = proof.minors(limits)
     if asked.categories or asked.channel == "ads_audience":
-        found += proof.minors(frozenset({Requirement("age", assumed.MARKETING_FLOOR)}))
+        found += proof.minors(frozenset({Requirement("age", floor(asked.world))}))
         if any(ids.school(key) for key in asked.around if key.startswith("email:")):
             return [("minor", found)]
     return [("minor", found)] if found else []
@@ -233,7 +238,7 @@ def next_change(asked: Ask, as_of: datetime, codes: tuple[str, ...]) -> datetime
     said = [one.when.hi for one in asked.statements] + [when.hi for _, when, _ in asked.world.of(Event)]
     if not LASTING.isdisjoint(codes) and all(end <= as_of for end in said):
         return None
-    for instant in sorted(turn for turn in _turning_points(asked, as_of) if turn > as_of):
+    for instant in sorted(turn for turn in _turning_points(asked, as_of) if turn >= as_of):
         reasons, _ = evaluate(asked, instant + TICK, quick=True)
         if bool(reasons) != bool(codes):
             return instant
@@ -255,14 +260,14 @@ def _turning_points(asked: Ask, as_of: datetime) -> set[datetime]:
     for user in asked.users:
         for signal in signals(world, user):
             where.add(signal.place)
-            found |= {signal.at, plus_months(signal.at, assumed.PLACE_MONTHS)}
+            found |= {signal.at, plus_months(signal.at, window(world))}
     where |= places(asked, as_of)[0]
     for record in asked.owned:
         found |= {version.when.hi for version in world.identity.versions[record]}
     days = {local_day(as_of, one) for one in zones}
     rules = rule_days(world, asked.categories, frozenset(where))
     found |= {midnight(day, one) for day in rules for one in zones}
-    wanted: set[Requirement] = {Requirement("age", assumed.MARKETING_FLOOR)}
+    wanted: set[Requirement] = {Requirement("age", floor(asked.world))}
     for day in days | {day for day in rules if day > as_of.date()}:
         for category in (*asked.categories, "data_consent"):
             wanted |= requirements(world, category, frozenset(where), day) or frozenset()

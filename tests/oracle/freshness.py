@@ -18,13 +18,13 @@ def _ends(world: World) -> dict[tuple[str, str], dict[str, datetime]]:
     """Source -> object -> when its last contact stops to count."""
     if "_ends" not in world.__dict__:
         found: dict[tuple[str, str], dict[str, datetime]] = {}
-        schedules = int(world.policy.get("stale_after_schedules", 2))  # type: ignore[call-overload]
+        schedules = int(world.policy.get("stale_after_schedules", 2))
         for fact, when, _ in world.of(cases.Contact):
             objects = found.setdefault((fact.platform, fact.account), {})
             end = LOW if when.lo == LOW else when.lo + schedules * timedelta(seconds=fact.schedule_seconds)
             objects[fact.object] = max(end, objects.get(fact.object, LOW))
         world.__dict__["_ends"] = found
-    return world.__dict__["_ends"]  # type: ignore[no-any-return]
+    return world.__dict__["_ends"]
 
 
 def turning_points(world: World) -> set[datetime]:

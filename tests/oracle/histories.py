@@ -85,7 +85,8 @@ STATES = (
 )
 GRANTS = [state for state in STATES if state[2].lower() in ("subscribed", "true") and state[0] != "square"]
 BODIES = ("STOP", "Stop.", "START", "YES", "thanks!", "stop texting me pls", "don't stop the deals!", "ARRÊT")
-REGISTRIES = ("utah_child_protection", "michigan_child_protection", "national_dnc", "reassigned_numbers")
+#: Of children, of children, of numbers not to be called, of numbers that changed hands.
+REGISTRIES = ("child_protection_utah", "child_protection_michigan", "do_not_call_us", "reassigned_numbers_us")
 OPERATIONS = (
     ("klaviyo", "subscribe"), ("klaviyo", "list_add"), ("mailchimp", "status=subscribed"), ("shopify", "subscribe"),
     ("hubspot", "unsubscribe"), ("hubspot", "property"),

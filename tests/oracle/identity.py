@@ -8,12 +8,12 @@ same without a platform's merge, for only an authenticated edge may carry proof 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from orchestration.deciding.cases import Link, Record, Review
-from tests.oracle import assumed
 from tests.oracle import identifiers as ids
 from tests.oracle.times import Interval
 
@@ -125,16 +125,17 @@ def identify(
     records: Sequence[tuple[Record, Interval]],
     links: Sequence[Link],
     reviews: Sequence[Review],
-    markets: tuple[str, ...],
+    policy: Mapping[str, Any],
 ) -> Identity:
     """The circles of records, less the joins that were taken back."""
+    markets = tuple(str(country) for country in policy["markets"])
     versions: dict[str, list[Version]] = defaultdict(list)
     for fact, when in records:
         versions[record_id(fact.platform, fact.account, fact.record)].append(_version(fact, when, markets))
     for many in versions.values():
         many.sort(key=lambda one: (one.when.hi, one.when.lo, one.fact.recorded or one.when.hi, one.fact.id))
     identity = Identity({name: versions[name] for name in sorted(versions)}, markets)
-    identity.shared, identity.unjoinable = _unjoinable(identity)
+    identity.shared, identity.unjoinable = _unjoinable(identity, policy)
     refused = {review.of for review in reviews if review.verdict == "other_person"}
     _draw(identity, [link for link in links if link.id not in refused])
     return identity
@@ -161,8 +162,8 @@ def _version(fact: Record, when: Interval, markets: tuple[str, ...]) -> Version:
     )
 
 
-def _unjoinable(identity: Identity) -> tuple[frozenset[str], frozenset[str]]:
-    """Shared nodes (more than 3 names or 5 customers), and with them all keys through which nobody is joined."""
+def _unjoinable(identity: Identity, policy: Mapping[str, Any]) -> tuple[frozenset[str], frozenset[str]]:
+    """Shared nodes (more than 3 names, or 5 customers of one account), and with them all keys that join nobody."""
     names: dict[str, set[str]] = defaultdict(set)
     customers: dict[tuple[str, str], set[str]] = defaultdict(set)
     never: set[str] = set()
@@ -178,8 +179,8 @@ def _unjoinable(identity: Identity) -> tuple[frozenset[str], frozenset[str]]:
             for raw in (version.fact.email, version.fact.phone):
                 if raw and (ids.blocked(raw) or ids.relay(raw)):
                     never |= identity.keys(raw, blocking=True)
-    shared = {key for key, told in names.items() if len(told) > assumed.SHARED_NAMES}
-    shared |= {key for (key, _), told in customers.items() if len(told) > assumed.SHARED_CUSTOMERS}
+    shared = {key for key, told in names.items() if len(told) > int(policy["shared_node_names"])}
+    shared |= {key for (key, _), told in customers.items() if len(told) > int(policy["shared_node_customers"])}
     shared -= {key for key in shared if key.startswith("last9:")}
     return frozenset(shared), frozenset(never | shared)
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from orchestration.deciding import cases
-from tests.oracle import assumed
 from tests.oracle import identifiers as ids
 from tests.oracle.rules import Row, in_force
 from tests.oracle.times import plus_months
@@ -55,6 +54,11 @@ def places(ask: Ask, at: datetime) -> tuple[frozenset[Place], bool]:
     return frozenset(found), known
 
 
+def window(world: World) -> int:
+    """Months within which signals that disagree all count."""
+    return int(world.policy["jurisdiction_window_months"])
+
+
 def signals(world: World, user: frozenset[str]) -> list[Signal]:
     """Everything dated that says where somebody is: record versions, and orders with their ship-to."""
     found = []
@@ -80,7 +84,7 @@ def _whose(world: World, fact: cases.Event, user: frozenset[str]) -> bool:
 def _of_user(ask: Ask, user: frozenset[str], at: datetime) -> set[Place]:
     """The newest ship-to, else billing, phone country, location; with whatever disagreed within 12 months."""
     told = [one for one in _signals(ask, user) if one.at <= at]
-    found = {one.place for one in told if plus_months(one.at, assumed.PLACE_MONTHS) > at}
+    found = {one.place for one in told if plus_months(one.at, window(ask.world)) > at}
     phones = {version.phone for version in ask.current(user, at) if version.phone}
     if not ids.is_email(ask.raw or "@") and ask.target:
         phones.add(ask.target)
@@ -104,7 +108,7 @@ def _signals(ask: Ask, user: frozenset[str]) -> list[Signal]:
     key = ("signals", user)
     if key not in ask.memory:
         ask.memory[key] = signals(ask.world, user)
-    return ask.memory[key]  # type: ignore[return-value]
+    return ask.memory[key]
 
 
 def requirements(world: World, category: str, where: frozenset[Place], day: date) -> frozenset[Requirement] | None:
@@ -114,7 +118,7 @@ def requirements(world: World, category: str, where: frozenset[Place], day: date
         key = (category, place, day)
         if key not in world.rules.memory:
             world.rules.memory[key] = minimum_rows(world, category, place, day)
-        for row in world.rules.memory[key]:  # type: ignore[attr-defined]
+        for row in world.rules.memory[key]:
             kind, value = row.get("kind") or "age", row.get("value") or row["minimum_age"]
             if kind == "born_before":
                 found.add(Requirement(kind, before=date.fromisoformat(value)))
@@ -190,7 +194,7 @@ def _lawful(world: World, table: dict[str, list[Row]], place: Place, day: date) 
 
 def _allows(world: World, row: Row) -> bool:
     policy = row.get("unless_policy") or ""
-    return row["lawful"] == "true" or bool(policy and world.policy.get(assumed.POLICY_NAMES.get(policy, policy)))
+    return row["lawful"] == "true" or bool(policy and world.policy.get(policy))
 
 
 def rule_days(world: World, categories: tuple[str, ...], where: frozenset[Place]) -> set[date]:

@@ -9,7 +9,7 @@ from orchestration.deciding.cases import Case, Plan, Question
 from tests.oracle import assumed
 from tests.oracle.consent import covers
 from tests.oracle.rules import Rules
-from tests.oracle.statements import CLOSING
+from tests.oracle.statement import CLOSING
 from tests.oracle.world import World, ask
 
 
@@ -35,7 +35,7 @@ def _freshly_granted(world: World, plan: Plan, at: datetime) -> bool:
         if one.platform != plan.platform or one.target != target or not one.lifts or one.when.hi > at:
             continue
         for channel in sorted(one.channels or ()):
-            asked = ask(world, Question(channel=channel, topic=one.topic, identifier=plan.identifier), at)  # type: ignore[arg-type]
+            asked = ask(world, Question(channel=channel, topic=one.topic, identifier=plan.identifier), at)
             closing = [other for other in asked.statements if other.state in CLOSING or other.kind]
             if all(one.when.lo > other.when.hi for other in closing if other.kind or covers(asked, other)):
                 return True

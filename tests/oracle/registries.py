@@ -8,7 +8,7 @@ from orchestration.deciding import cases
 from tests.oracle import assumed
 from tests.oracle.places import Place
 from tests.oracle.rules import Row, in_force
-from tests.oracle.statements import Statement
+from tests.oracle.statement import Statement
 from tests.oracle.times import LOW, Interval
 from tests.oracle.world import PHONE_CHANNELS, Ask
 
@@ -51,7 +51,7 @@ def guarding(ask: Ask) -> list[Row]:
 def max_days(ask: Ask, row: Row) -> int:
     """Days for which a receipt is fresh: of the registry, and no more than the project's policy."""
     told = int(row["max_days"]) if row["max_days"] else 10_000
-    return min(told, int(ask.world.policy.get("registry_max_days", 30)))  # type: ignore[call-overload]
+    return min(told, int(ask.world.policy.get("registry_max_days", 30)))
 
 
 def binds_from(row: Row, fact: cases.Scrub) -> datetime:
@@ -71,7 +71,7 @@ def receipts(ask: Ask, row: Row) -> list[Receipt]:
             for fact, when, _ in ask.world.of(cases.Scrub)
             if _named(fact.registry) == _named(row["registry"]) and _about(ask, row, fact)
         ]
-    return ask.memory[key]  # type: ignore[return-value]
+    return ask.memory[key]
 
 
 def _named(registry: str) -> str:

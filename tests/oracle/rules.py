@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from orchestration.deciding.cases import Rule
 
@@ -34,7 +35,7 @@ class Rules:
 
     def __init__(self, tables: Mapping[str, Sequence[Row]]) -> None:
         self.tables = tables
-        self.memory: dict[object, object] = {}
+        self.memory: dict[object, Any] = {}
 
     @classmethod
     def load(cls, folder: Path = SEEDS) -> Rules:
@@ -94,7 +95,7 @@ class Rules:
         return {row["category"]: row["takes_rules_of"] for row in self.rows("category_fallbacks")}
 
     @cached_property
-    def policies(self) -> dict[str, object]:
+    def policies(self) -> dict[str, Any]:
         """The policies as the project sets them; a case may set its own."""
         return {row["policy"]: _value(row["kind"], row["value"]) for row in self.rows("policies")}
 
@@ -138,6 +139,11 @@ class Rules:
         return {row["product_category"]: int(row["level"]) for row in self.rows("age_levels_required")}
 
     @cached_property
+    def expiry(self) -> dict[int, Row]:
+        """Level of evidence -> when it expires."""
+        return {int(row["level"]): row for row in self.rows("age_level_expiry")}
+
+    @cached_property
     def tags(self) -> dict[tuple[str, str], list[Row]]:
         told: dict[tuple[str, str], list[Row]] = {}
         for row in self.rows("age_tags"):
@@ -167,7 +173,7 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _value(kind: str, text: str) -> object:
+def _value(kind: str, text: str) -> Any:
     if kind == "boolean":
         return text == "true"
     if kind == "list":

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from orchestration.deciding import cases
 from tests.oracle import assumed
-from tests.oracle.statements import Statement
+from tests.oracle.statement import Statement
 from tests.oracle.world import Ask
 
 #: Kinds that say that nothing arrives; they close the identifier's own channels and not its use for ad audiences.

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from orchestration.deciding.cases import Age, Case, Fact, Link, Question, Scrub, Status, load
 from tests.oracle import Answer, Rules, decide, judge
 from tests.oracle.decide import evaluate
-from tests.oracle.histories import NOW, histories, numbered
+from tests.oracle.histories import NOW, REGISTRIES, histories, numbered
 from tests.oracle.places import Place, lawful_on_channel, requirements
 from tests.oracle.plans import grants
-from tests.oracle.statements import CLOSING, GRANTS
+from tests.oracle.statement import CLOSING, GRANTS
 from tests.oracle.world import World, ask, recorded_at
 
 CASES = load(Path(__file__).parents[1] / "cases" / "consent_and_age.yaml")
@@ -125,11 +125,11 @@ def against(case: Case, question: Question, chance: Random) -> Fact:
     refusal |= {"fact": "status", "channel": "email", "value": chance.choice(("unsubscribe", "spamreport", "bounce"))}
     young: dict[str, Any] = {"fact": "age", "platform": platform, "record": name, "level": chance.randint(1, 5)}
     young |= chance.choice(({"kind": "dob", "value": "2013-02-03"}, {"kind": "fail"}))
-    listed = {"fact": "scrub", "registry": "utah_child_protection", "identifier": question.identifier}
+    listed = {"fact": "scrub", "registry": REGISTRIES[0], "identifier": question.identifier}
     listed |= {"result": "listed"}
     added = chance.choice((refusal, young, listed))
     kind = {"status": Status, "age": Age, "scrub": Scrub}[str(added["fact"])]
-    return kind.model_validate(added | told)  # type: ignore[no-any-return]
+    return kind.model_validate(added | told)
 
 
 @few

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
 
 from orchestration.deciding import cases
 from tests.oracle import identifiers as ids
 from tests.oracle.identity import Identity, Node, Version, identify, record_id
 from tests.oracle.rules import Rules
-from tests.oracle.statements import Statement, interval, read
+from tests.oracle.statement import Statement
+from tests.oracle.statements import interval, read
 from tests.oracle.times import Interval
 
+Kind = TypeVar("Kind", bound=BaseModel)
 PHONE_CHANNELS = frozenset({"sms", "mms", "whatsapp", "voice"})
 MOBILE_CHANNELS = frozenset({"sms", "mms", "whatsapp"})
 
@@ -31,7 +36,7 @@ class World:
     case: cases.Case
     rules: Rules
     known_at: datetime
-    facts: Mapping[type, list[tuple[cases.Fact, Interval, datetime]]]
+    facts: Mapping[type, list[Any]]
     identity: Identity
     statements: list[Statement]
     default_record: str | None
@@ -39,30 +44,36 @@ class World:
     @classmethod
     def known(cls, case: cases.Case, rules: Rules, known_at: datetime) -> World:
         """The world of a case's facts that were recorded by then."""
-        facts: dict[type, list[tuple[cases.Fact, Interval, datetime]]] = defaultdict(list)
+        facts: dict[type, list[Any]] = defaultdict(list)
+        policy = {**rules.policies, **case.policy}
+        skew = timedelta(minutes=int(policy["clock_skew_minutes"]))
         for fact in case.facts:
             recorded = recorded_at(fact, case)
             if recorded <= known_at:
-                when = interval(fact.at, fact.earliest, fact.latest, recorded)
+                when = interval(fact.at, fact.earliest, fact.latest, recorded, skew)
                 facts[type(fact)].append((fact, when, recorded))
-        policy = {**rules.policies, **case.policy}
         reviews = [fact for fact, _, _ in facts[cases.Review]]
         links = [fact for fact, _, _ in facts[cases.Link] if fact.retracted is None or fact.retracted > known_at]
-        identity = identify(
-            [(fact, when) for fact, when, _ in facts[cases.Record]], links, reviews, tuple(policy["markets"])
-        )
+        identity = identify([(fact, when) for fact, when, _ in facts[cases.Record]], links, reviews, policy)
         default = next(iter(identity.versions), None)
         said = facts[cases.Status] + facts[cases.Text] + facts[cases.Event]
         writes = [fact for fact, _, _ in facts[cases.Write]]
         return cls(
-            case, rules, known_at, facts, identity, read(said, writes, reviews, identity, rules, default), default
+            case,
+            rules,
+            known_at,
+            facts,
+            identity,
+            read(said, writes, reviews, identity, rules, default, policy),
+            default,
         )
 
     @cached_property
-    def policy(self) -> dict[str, object]:
+    def policy(self) -> dict[str, Any]:
         return {**self.rules.policies, **self.case.policy}
 
-    def of(self, kind: type) -> list[tuple[cases.Fact, Interval, datetime]]:
+    def of(self, kind: type[Kind]) -> list[tuple[Kind, Interval, datetime]]:
+        """The known facts of a kind, each with its valid time and its receipt."""
         return self.facts.get(kind, [])
 
     @cached_property
@@ -85,7 +96,7 @@ class Ask:
     own: frozenset[str]  # its wide keys
     around: frozenset[Node]  # what blocks may come from
     users: list[frozenset[str]]  # everybody known to use it, each as their records
-    memory: dict[object, object] = field(default_factory=dict)
+    memory: dict[object, Any] = field(default_factory=dict)
 
     @property
     def channel(self) -> str:
