@@ -61,7 +61,7 @@ def test_a_case_gets_the_facts_and_policies_of_the_defaults_before_its_own(loadi
 cases:
   - id: 1
     policy: {registry_max_days: 7, apply_registries: false}
-    facts: [{id: scrubbed, fact: scrub, registry: utah_child_protection}]
+    facts: [{id: scrubbed, fact: scrub, registry: child_protection_utah}]
 """
     )
     assert case.id == "1"
