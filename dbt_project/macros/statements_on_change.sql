@@ -23,8 +23,11 @@
         state,
         case when starts_with(state, 'granted') then 'express' end as basis,
         method,
-        case when method = 'double_opt_in' then 'customer' else 'unknown' end as actor,
+        coalesce(actor, 'unknown') as actor,
         '{{ platform }} consent state' as source,
+        coalesce(scope, 'channel_all') as scope,
+        coalesce(has_evidence, false) as has_evidence,
+        null as category,
         null::varchar as origin_write_id,
         json_object('value', value, 'detail', detail) as evidence,
         null::boolean as age_capable_at_capture,
@@ -41,6 +44,9 @@
         select
             changes.*,
             coalesce(exact.state, general.state, 'withdrawn') as state,
+            coalesce(exact.actor, general.actor) as actor,
+            coalesce(exact.scope, general.scope) as scope,
+            coalesce(exact.evidence, general.evidence) as has_evidence,
             case
                 when exact.state is null and general.state is null then 'unseen_value'
                 else coalesce(exact.method, general.method)

@@ -70,6 +70,10 @@ class Raw:
             " contacted_at TIMESTAMPTZ, schedule_seconds BIGINT)"
         )
         self.connection.execute(
+            "create table if not exists raw_audiences.registry_receipts (receipt_id VARCHAR, registry VARCHAR,"
+            " identifier VARCHAR, result VARCHAR, since DATE, compared_at TIMESTAMPTZ, recorded_at TIMESTAMPTZ)"
+        )
+        self.connection.execute(
             "create or replace table raw_audiences.accounts as select platform, 'main' as account, 'acme' as brand,"
             " 'US' as default_region, ['US', 'CA', 'GB'] as markets, external_ids::json as external_ids"
             """ from (values

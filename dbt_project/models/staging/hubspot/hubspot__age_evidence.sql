@@ -21,7 +21,8 @@ typed_dates as (
         null::integer as threshold,
         birth_date as value,
         min(first_seen_at) as verified_at,
-        min(first_seen_at) as recorded_at
+        min(first_seen_at) as recorded_at,
+        null::timestamptz as expires_at
     from contacts
     where birth_date is not null
     group by account, record_id, birth_date
@@ -41,7 +42,8 @@ ticks as (
         rules.threshold,
         null::date as value,
         min(contacts.first_seen_at) as verified_at,
-        min(contacts.first_seen_at) as recorded_at
+        min(contacts.first_seen_at) as recorded_at,
+        null::timestamptz as expires_at
     from contacts
     inner join rules on rules.tag = 'age_verified=' || lower(contacts.age_verified)
     group by

@@ -15,6 +15,7 @@ select
     null::integer as threshold,
     birth_date as value,
     min(first_seen_at) as verified_at,
-    min(first_seen_at) as recorded_at
+    min(first_seen_at) as recorded_at,
+    null::timestamptz as expires_at
 from profiles
 group by account, record_id, birth_date

@@ -20,7 +20,8 @@ typed_dates as (
         null::integer as threshold,
         birth_date as value,
         min(first_seen_at) as verified_at,
-        min(first_seen_at) as recorded_at
+        min(first_seen_at) as recorded_at,
+        null::timestamptz as expires_at
     from customers
     group by account, record_id, birth_date
 ),
@@ -39,7 +40,8 @@ order_tags as (
         rules.threshold,
         null::date as value,
         orders.processed_at as verified_at,
-        orders.first_seen_at as recorded_at
+        orders.first_seen_at as recorded_at,
+        null::timestamptz as expires_at
     from orders
     inner join {{ ref('age_tags') }} as rules
         on
