@@ -118,5 +118,10 @@
             then last_day(try_cast({{ text }} || '-01' as date))
         when regexp_matches({{ text }}, '^\d{4}$')
             then try_cast({{ text }} || '-12-31' as date)
+        -- Day or month first: the reading that makes the person younger.
+        when regexp_matches({{ text }}, '^\d{1,2}/\d{1,2}/\d{4}$')
+            then greatest(
+                try_strptime({{ text }}, '%d/%m/%Y')::date, try_strptime({{ text }}, '%m/%d/%Y')::date
+            )
     end
 {%- endmacro %}

@@ -159,7 +159,12 @@ considered as (
                         then 'minor'
                 end,
                 case when law.may_be_us then registries.reason_code end,
-                case when listed.identifier is not null then 'registry_hit' end,
+                case
+                    when
+                        listed.identifier is not null
+                        and not (listed.consent_lifts and consent.state is not distinct from 'granted')
+                        then 'registry_hit'
+                end,
                 case
                     when
                         questions.channel in ('sms', 'mms', 'voice')

@@ -157,7 +157,11 @@ heard as (
             resolved.purpose in ('*', scopes.purpose)
             or (scopes.channel = 'ads_audience' and resolved.purpose in ('profiling', 'sale_or_share'))
         )
-        and (resolved.sender in ('*', scopes.sender) or scopes.sender = 'any')
+        -- Where any sender may be meant, the strictest of them counts.
+        and (
+            resolved.sender in ('*', scopes.sender)
+            or (scopes.sender = 'any' and resolved.state = 'withdrawn')
+        )
         and (
             resolved.topic in ('*', scopes.topic)
             -- A list that no question asks about is read as the whole channel.

@@ -32,6 +32,7 @@ found as (
 select
     questions.question_id,
     found.identifier,
+    bool_and(registries.express_consent_lifts) as consent_lifts,
     min(found.fact_id) as fact_id
 from found
 inner join {{ ref('registries') }} as registries on found.registry = registries.registry
@@ -45,6 +46,5 @@ inner join questions
 where
     questions.purpose = 'marketing'
     and registries.suppression_kind = 'registry_hit'
-    and not registries.express_consent_lifts
     and starts_with(found.identifier, questions.world)
 group by questions.question_id, found.identifier

@@ -96,7 +96,9 @@ signals as (
 placed as (
     select
         signals.*,
-        signals.known_at > clock.as_of - to_months({{ policy('jurisdiction_window_months') }}::integer)
+        -- What a record shows is so now; where goods went is so for a while.
+        signals.preference > 1
+        or signals.known_at > clock.as_of - to_months({{ policy('jurisdiction_window_months') }}::integer)
             as is_recent,
         -- A signal that names no region says nothing against one that does.
         signals.region is not null
