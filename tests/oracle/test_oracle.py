@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -28,7 +29,7 @@ RULES = Rules.load()
 DISPUTED: dict[tuple[str, int], str] = {
     ("registry-new-listing", 0): "a listing binds when it is older than 30 days, not from its first day",
 }
-few = settings(max_examples=60)
+few = settings(max_examples=60, derandomize=True)  # the same histories every time; other numbers find new ones
 chances = st.randoms(use_true_random=False)
 
 
@@ -150,7 +151,9 @@ def test_p3_a_link_removes_no_block_and_only_an_authenticated_one_carries_proof_
     told = {"fact": "link", "id": "added", "records": tuple(chance.sample(records, 2)), "reason": reason}
     link = Link.model_validate(told | {"at": NOW - timedelta(days=900)})
     before, after = decide(case, RULES), decide(with_facts(case, [*case.facts, link]), RULES)
-    blocks = {"erased", "manual_block", "withdrawn", "held_for_review", "hard_bounce", "spam_complaint", "registry_hit"}
+    blocks = {"erased", "manual_block", "withdrawn", "held_for_review", "hard_bounce", "spam_complaint"}
+    if reason != "authenticated":  # whoever has logged in as both also tells the place, and with it whose registries
+        blocks |= {"registry_hit", "minor", "age_conflict"}
     for old, new in zip(before, after, strict=True):
         assert blocks & set(old.codes) <= set(new.codes)
         assert reason == "authenticated" or old.eligible or not new.eligible
@@ -283,6 +286,20 @@ def test_p10_with_nothing_new_an_answer_flips_only_when_the_clock_passes_its_nex
         if answer.next_change_at:
             passed = question.model_copy(update={"as_of": answer.next_change_at + timedelta(microseconds=1)})
             assert decide(case.model_copy(update={"questions": [passed]}), RULES)[0].eligible != answer.eligible
+
+
+def test_the_oracle_shares_no_code_with_what_it_is_compared_with() -> None:
+    ours = {"dbt_project", "dlt_sources", "expectations", "orchestration", "sandbox"}
+    named = set()
+    for path in Path(__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                named |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                named |= {f"{node.module}.{alias.name}" for alias in node.names}
+    of_ours = {name for name in named if name.partition(".")[0] in ours}
+    assert of_ours
+    assert all(name.startswith("orchestration.deciding.cases") for name in of_ours)
 
 
 def test_what_closes_and_what_grants_have_nothing_in_common() -> None:
