@@ -9,6 +9,10 @@
 {% macro versions_of(platform, object, fields, webhook_topics=[]) %}
     {{ incremental_by(['account', 'record_id', 'payload_hash']) }}
     {{ config(meta={'platform': platform, 'object': object}) }}
+    with sights as materialized (
+        {{ first_sights(platform, object, webhook_topics) }}
+    )
+
     select
         account,
         record_id,
@@ -24,12 +28,7 @@
             extracted_at,
             try_cast(payload as json) as payload
         from {{ source(platform, object) }}
-        where rowid in (
-            select first_sight // 2 from (
-                {{ first_sights(platform, object, webhook_topics) }}
-            ) as sights
-            where first_sight % 2 = 0
-        )
+        where rowid in (select first_sight // 2 from sights where first_sight % 2 = 0)
         {%- if webhook_topics %}
         union all
         select
@@ -39,12 +38,7 @@
             received_at as extracted_at,
             try_cast(payload as json) as payload
         from {{ source(platform, 'webhooks') }}
-        where rowid in (
-            select first_sight // 2 from (
-                {{ first_sights(platform, object, webhook_topics) }}
-            ) as sights
-            where first_sight % 2 = 1
-        )
+        where rowid in (select first_sight // 2 from sights where first_sight % 2 = 1)
         {%- endif %}
     ) as versions
 {% endmacro %}

@@ -45,17 +45,24 @@ prefixes as (
     from {{ ref('phone_countries') }}
 ),
 
+numbers as (
+    select
+        record_key,
+        substr(phone_key, length(world) + 2) as digits
+    from records
+    where phone_key is not null
+),
+
 -- A prefix such as +1 416 says more than +1.
 phones as (
     select
-        records.record_key,
+        numbers.record_key,
         coalesce(long.country, middle.country, short.country, shortest.country) as country
-    from records
-    left join prefixes as long on substr(records.phone_key, 2, 4) = long.prefix
-    left join prefixes as middle on substr(records.phone_key, 2, 3) = middle.prefix
-    left join prefixes as short on substr(records.phone_key, 2, 2) = short.prefix
-    left join prefixes as shortest on substr(records.phone_key, 2, 1) = shortest.prefix
-    where records.phone_key is not null
+    from numbers
+    left join prefixes as long on left(numbers.digits, 4) = long.prefix
+    left join prefixes as middle on left(numbers.digits, 3) = middle.prefix
+    left join prefixes as short on left(numbers.digits, 2) = short.prefix
+    left join prefixes as shortest on left(numbers.digits, 1) = shortest.prefix
 ),
 
 places as (

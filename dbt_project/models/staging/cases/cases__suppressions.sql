@@ -16,7 +16,7 @@ wordings as (
 select
     world,
     platform,
-    world || fact_id || ':' || suppression_kind as suppression_id,
+    world || fact_id as suppression_id,
     account,
     record_id,
     suppression_kind as kind,
@@ -34,7 +34,7 @@ union all by name
 select
     texts.world,
     texts.platform,
-    texts.world || texts.fact_id || ':wording' as suppression_id,
+    texts.world || texts.fact_id as suppression_id,
     texts.account,
     null as record_id,
     any_value(wordings.suppression_kind) as kind,
