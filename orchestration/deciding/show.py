@@ -10,6 +10,7 @@ from dlt_sources.errors import ConfigurationError
 from orchestration import console
 from orchestration.deciding.cases import Question, load
 from orchestration.deciding.decide import Answer, decide
+from orchestration.deciding.worlds import unread
 from orchestration.home import Home
 
 
@@ -21,6 +22,8 @@ def show(path: Path, *, as_json: bool) -> int:
         console.err.print(str(error))
         return 2
     answers = decide(Home.current(), cases)
+    if left_out := unread(cases):
+        console.err.print(f"Left out of account, since no model reads them yet: {', '.join(left_out)}.")
     wrong = [answer for answer in answers if answer.unexpected]
     if as_json:
         console.print_json([asdict(answer) | {"question": answer.question.model_dump()} for answer in answers])

@@ -18,8 +18,10 @@ from email_validator import EmailNotValidError, validate_email
 from orchestration.identity.characters import Fault, folded, has_invisible
 from orchestration.identity.lists import Lists, Provider
 
-_LONGEST = 253  # characters of a domain
-_WITHIN = re.compile(r"([^\s@<>()\[\],;:\"]+)@([^\s@<>()\[\],;:\"?/&#]+)")
+_LONGEST, _LONGEST_ADDRESS = 253, 254  # characters of a domain, of an address
+_APART = r"\s@<>()\[\],;:\""
+# Begins behind what keeps addresses apart and gives nothing back, or long texts would be read over and over.
+_WITHIN = re.compile(rf"(?<![^{_APART}])([^{_APART}]++)@([^{_APART}?/&#]+)")
 # Their lower case depends on the language or on the letters around them.
 _CASELESS = re.compile("[\u0130\u03a3]")
 
@@ -66,7 +68,11 @@ class Addresses:
         if not text:
             return Address(None, Fault.EMPTY, (), is_role=False, is_blocked=True, is_relay=False, is_mistyped=False)
         target, fault = _narrow(text)
-        found = {_parted(folded(text)), _parted(target)} if target else _found(text)
+        found = (
+            set(itertools.product(*zip(_parted(folded(text)), _parted(target), strict=True)))
+            if target
+            else _found(text)
+        )
         about = [self.domain(domain) for _, domain in found]
         relay = any(one.is_relay for one in about)
         if relay:
@@ -94,6 +100,8 @@ class Addresses:
             yield f"{one.mailbox(bare)}@{one.canonical}"
 
     def _look_up(self, name: str) -> Domain:
+        if len(name) > _LONGEST:
+            return Domain(None, (name,), (), is_relay=False, is_blocked=False, is_mistyped=False)
         spellings = _spellings(name)
         names = {one for spelling in spellings for one in self._with_the_meant(spelling)}
         lists = self._lists
@@ -119,6 +127,8 @@ def untagged(local: str) -> str:
 def _narrow(text: str) -> tuple[str | None, Fault | None]:
     if has_invisible(text, spaces=True):
         return None, Fault.INVISIBLE_CHARACTERS
+    if len(text) > _LONGEST_ADDRESS:  # which the library would take minutes to find, if it is very long
+        return None, Fault.NOT_AN_ADDRESS
     try:
         valid = validate_email(text, check_deliverability=False, strict=True)
     except (EmailNotValidError, UnicodeError):
@@ -168,7 +178,7 @@ def _above(domains: Iterable[str]) -> set[str]:
 def _spellings(domain: str) -> set[str]:
     """The domain as written, as A-labels and as U-labels by the rules of 2008 and of 2003, and these without case."""
     names = {domain}
-    if (domain.isascii() and "xn--" not in domain) or len(domain) > _LONGEST:
+    if domain.isascii() and "xn--" not in domain:
         return names
     with contextlib.suppress(UnicodeError):
         labels = idna.encode(domain, uts46=True).decode()

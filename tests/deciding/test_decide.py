@@ -45,6 +45,11 @@ cases:
       - {ask: "E:alcohol", as_of: 2026-11-22T07:30:00Z, eligible: false, lead: under_age,
          next_change_at: 2026-11-22T08:00:00Z}
 """
+SCRUB = """
+  - id: scrubbed
+    facts: [{fact: scrub, registry: child_protection_utah, at: 2026-11-01T12:00:00Z}]
+    questions: [{ask: E}]
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -64,10 +69,11 @@ def test_every_case_is_decided_apart_and_at_the_time_that_is_asked_about(home: P
     assert [one["evidence"] for one in answers if one["case"] == "withdrawn"] == [["stop"], ["grant"], []]
     assert len({one["rule_version"] for one in answers}) == 1
 
-    path.write_text(CASES.replace("lead: no_grant", "lead: pending"))
+    path.write_text(CASES.replace("lead: no_grant", "lead: pending") + SCRUB)
     result = CliRunner().invoke(app, ["decide", str(path)])
     assert result.exit_code == 1
     assert "the lead is no_grant, not pending" in " ".join(result.output.split())
+    assert "since no model reads them yet: 1 facts of kind scrub." in " ".join(result.output.split())
 
 
 def test_a_file_that_cannot_be_read_is_said_and_ends_with_2(home: Path) -> None:

@@ -86,6 +86,13 @@ def test_a_merge_keeps_the_id_of_the_earliest_record_and_says_whose_ended() -> N
     )
 
 
+def test_who_is_earliest_is_judged_by_what_is_known_now() -> None:
+    state = State()
+    first = state.built(["a"], ["b"])
+    assert set(state.built(["a", "b"], seen={"b": 1}).values()) == {first["b"]}
+    assert state.told() == [("merged_into", first["a"], first["b"])]
+
+
 def test_on_a_split_the_part_with_the_first_seen_record_keeps_the_id() -> None:
     state = State()
     first = state.built(["a", "b", "c"])

@@ -102,6 +102,7 @@ def test_a_number_that_is_no_mobile_s_is_known_and_not_targeted(value: str) -> N
     [
         ("4155552671", ("US",), {"+14155552671"}),
         ("4792123456", ("US",), {"+14792123456", "+4792123456"}),
+        ("01163201220", ("GB",), {"+441163201220", "+63201220"}),
         ("0612345678", ("FR", "DE"), {"+33612345678", "+49612345678"}),
         ("+44 (0)7911 123456", (), {"+447911123456"}),
         ("07911123456 ext. 5", ("GB",), {"+447911123456"}),
@@ -116,6 +117,16 @@ def test_the_wide_keys_of_a_known_number_are_all_its_forms(
     value: str, countries: Sequence[str], spellings: set[str]
 ) -> None:
     assert wide(phone(value, *countries)) == spellings
+
+
+@pytest.mark.parametrize(
+    ("value", "countries"),
+    [("+5215512345678", ()), ("044 55 1234 5678", ("MX",)), ("01 55 1234 5678", ("MX",)), ("155 1234 5678", ("MX",))],
+)
+def test_an_old_form_of_a_mexican_number_has_the_canonical_one_among_its_keys(
+    value: str, countries: Sequence[str]
+) -> None:
+    assert "+525512345678" in wide(phone(value, *countries))
 
 
 @pytest.mark.parametrize(

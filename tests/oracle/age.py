@@ -204,7 +204,7 @@ def turning_points(ask: Ask, wanted: Requirements) -> set[datetime]:
         found |= {one.known_from, one.when.hi}
         if end := expiry(ask.world, one):
             found.add(end)
-        days = {one.day_of(rule) for rule in wanted} - {None}
+        days = {day for rule in wanted if (day := one.day_of(rule))}
         if one.kind == "dob" and one.since:
             days.add(day_in_year(one.since, one.since.year + int(ask.world.policy["oldest_age"]) + 1))
         found |= {midnight(day, where) for day in days for where in zones}

@@ -67,18 +67,19 @@ def evidence(world: World) -> list[Evidence]:
 
 
 def _read(world: World, fact: cases.Age, when: Interval, recorded: datetime) -> Evidence | None:
-    kind, level, threshold = fact.kind, fact.level or 0, fact.threshold
+    kind: str = fact.kind
+    level, threshold = fact.level or 0, fact.threshold
     if kind == "tag":
         rows = world.rules.tags.get((fact.platform, fact.value or "")) or world.rules.tags.get(
             ("*", fact.value or ""), []
         )
-        told = {(row["kind"], int(row["level"]), row["threshold"]) for row in rows}
-        if len(told) != 1:  # a tag that nobody knows, or that means several things, proves nothing
+        if len({row["kind"] for row in rows}) != 1:  # a tag that nobody knows, or that says two things, proves nothing
             return None
-        (kind_told, level, text), threshold_told = next(iter(told)), None
-        kind = kind_told
-        threshold_told = int(text) if text else None
-        threshold = threshold_told if threshold_told is not None else fact.threshold
+        kind = rows[0]["kind"]
+        # Where it may be of several objects: the weakest proof, and the strongest objection.
+        level = (max if kind in ("under", "fail") else min)(int(row["level"]) for row in rows)
+        thresholds = [int(row["threshold"]) for row in rows if row["threshold"]]
+        threshold = min(thresholds) if thresholds else fact.threshold
     if kind not in ("dob", "over", "under", "fail"):
         return None
     since, years = None, 0

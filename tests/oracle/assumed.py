@@ -21,14 +21,6 @@ OPT_IN_CHANNELS = frozenset({"sms", "mms", "voice"})
 #: Section 2, rule 7: fields that show a state as true or false and say nothing of the time.
 BOOLEANS = frozenset({"true", "false", "1", "0"})
 
-#: Names of registries that were in use before the seed's own.
-REGISTRY_NAMES = {
-    "utah_child_protection": "child_protection_utah",
-    "michigan_child_protection": "child_protection_michigan",
-    "national_dnc": "do_not_call_us",
-    "reassigned_numbers": "reassigned_numbers_us",
-}
-
 #: Section 5, minors: a school's domain makes one suspect a minor.
 SCHOOL_DOMAINS = (r"\bk12\.[a-z]{2}\.us$", r"\.sch\.uk$", r"\bschools?\.[a-z]{2,}$")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from tests.oracle import assumed
 from tests.oracle.places import Place
@@ -25,7 +25,9 @@ class Consent:
     void: bool  # a grant there was, before the number was disconnected
 
 
-def consent(ask: Ask, at: datetime, where: frozenset[Place], erased_at: datetime | None, void_on: object) -> Consent:
+def consent(
+    ask: Ask, at: datetime, where: frozenset[Place], erased_at: datetime | None, void_on: date | None
+) -> Consent:
     """What was said about the question's scope until a time; what was granted before an erasure is dead."""
     closing = [one for one in ask.statements if one.state in CLOSING and one.closes_from <= at and covers(ask, one)]
     closed = [one for one in closing if not _lifted(ask, one, at)]

@@ -113,20 +113,18 @@ def _signals(ask: Ask, user: frozenset[str]) -> list[Signal]:
 
 def requirements(world: World, category: str, where: frozenset[Place], day: date) -> frozenset[Requirement] | None:
     """Every rule on age for a category in all of these places; None where there is no lawful sale to anybody."""
-    found: set[Requirement] = set()
-    for place in where:
-        key = (category, place, day)
-        if key not in world.rules.memory:
-            world.rules.memory[key] = minimum_rows(world, category, place, day)
-        for row in world.rules.memory[key]:
-            kind, value = row.get("kind") or "age", row.get("value") or row["minimum_age"]
-            if kind == "born_before":
-                found.add(Requirement(kind, before=date.fromisoformat(value)))
-            elif int(value) == NEVER:
-                return None
-            else:
-                found.add(Requirement(kind, int(value)))
-    return frozenset(found)
+    memory, key = world.rules.memory, (category, where, day)
+    if key not in memory:
+        told = [_requirement(row) for place in where for row in minimum_rows(world, category, place, day)]
+        memory[key] = None if None in told else frozenset(told)
+    return memory[key]
+
+
+def _requirement(row: Row) -> Requirement | None:
+    kind, value = row.get("kind") or "age", row.get("value") or row["minimum_age"]
+    if kind == "born_before":
+        return Requirement(kind, before=date.fromisoformat(value))
+    return None if int(value) == NEVER else Requirement(kind, int(value))
 
 
 def minimum_rows(world: World, category: str, place: Place, day: date) -> list[Row]:

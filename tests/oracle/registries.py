@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 
 from orchestration.deciding import cases
-from tests.oracle import assumed
 from tests.oracle.places import Place
 from tests.oracle.rules import Row, in_force
 from tests.oracle.statement import Statement
@@ -69,13 +68,9 @@ def receipts(ask: Ask, row: Row) -> list[Receipt]:
         ask.memory[key] = [
             (fact, when)
             for fact, when, _ in ask.world.of(cases.Scrub)
-            if _named(fact.registry) == _named(row["registry"]) and _about(ask, row, fact)
+            if fact.registry == row["registry"] and _about(ask, row, fact)
         ]
     return ask.memory[key]
-
-
-def _named(registry: str) -> str:
-    return assumed.REGISTRY_NAMES.get(registry, registry)
 
 
 def _about(ask: Ask, row: Row, fact: cases.Scrub) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -28,8 +29,10 @@ RULES = Rules.load()
 DISPUTED: dict[tuple[str, int], str] = {
     ("registry-new-listing", 0): "a listing binds when it is older than 30 days, not from its first day",
 }
-few = settings(max_examples=60)
-chances = st.randoms(use_true_random=False)
+few = settings(max_examples=400, derandomize=True)  # the same histories every time; other numbers find new ones
+numbers = st.integers(0, 999_999)
+plenty = numbers.map(numbered)
+chances = numbers.map(Random)
 
 
 def with_facts(case: Case, facts: Sequence[Fact], **changes: Any) -> Case:
@@ -101,7 +104,7 @@ def test_numbered_histories_are_the_same_every_time_and_meet_most_reasons() -> N
 
 
 @few
-@given(histories(), chances)
+@given(plenty, chances)
 def test_p1_the_order_in_which_facts_arrive_changes_nothing(case: Case, chance: Random) -> None:
     shuffled = list(case.facts)
     chance.shuffle(shuffled)
@@ -109,7 +112,7 @@ def test_p1_the_order_in_which_facts_arrive_changes_nothing(case: Case, chance: 
 
 
 @few
-@given(histories(), chances)
+@given(histories() | plenty, chances)
 def test_p2_facts_told_twice_change_nothing(case: Case, chance: Random) -> None:
     repeated = [*case.facts, *chance.sample(list(case.facts), min(4, len(case.facts)))]
     assert decide(with_facts(case, repeated), RULES) == decide(case, RULES)
@@ -133,7 +136,7 @@ def against(case: Case, question: Question, chance: Random) -> Fact:
 
 
 @few
-@given(histories(), chances)
+@given(plenty, chances)
 def test_p3_a_refusal_a_suppression_or_a_younger_birth_date_makes_nobody_eligible(case: Case, chance: Random) -> None:
     added = against(case, chance.choice(list(case.questions)), chance)
     before, after = decide(case, RULES), decide(with_facts(case, [*case.facts, added]), RULES)
@@ -141,7 +144,7 @@ def test_p3_a_refusal_a_suppression_or_a_younger_birth_date_makes_nobody_eligibl
 
 
 @few
-@given(histories(), chances)
+@given(plenty, chances)
 def test_p3_a_link_removes_no_block_and_only_an_authenticated_one_carries_proof_of_age(
     case: Case, chance: Random
 ) -> None:
@@ -150,7 +153,9 @@ def test_p3_a_link_removes_no_block_and_only_an_authenticated_one_carries_proof_
     told = {"fact": "link", "id": "added", "records": tuple(chance.sample(records, 2)), "reason": reason}
     link = Link.model_validate(told | {"at": NOW - timedelta(days=900)})
     before, after = decide(case, RULES), decide(with_facts(case, [*case.facts, link]), RULES)
-    blocks = {"erased", "manual_block", "withdrawn", "held_for_review", "hard_bounce", "spam_complaint", "registry_hit"}
+    blocks = {"erased", "manual_block", "withdrawn", "held_for_review", "hard_bounce", "spam_complaint"}
+    if reason != "authenticated":  # whoever has logged in as both also tells the place, and with it whose registries
+        blocks |= {"registry_hit", "minor", "age_conflict"}
     for old, new in zip(before, after, strict=True):
         assert blocks & set(old.codes) <= set(new.codes)
         assert reason == "authenticated" or old.eligible or not new.eligible
@@ -171,17 +176,19 @@ def proves(fact: Fact) -> bool:
 
 
 @few
-@given(histories(), chances)
+@given(plenty, chances)
 def test_p4_without_a_grant_a_proof_or_a_receipt_nobody_becomes_eligible(case: Case, chance: Random) -> None:
     speaking_for = [fact for fact in case.facts if proves(fact) or is_grant(case, fact)]
-    gone = {fact.id for fact in chance.sample(speaking_for, min(2, len(speaking_for)))}
+    receipts = [fact for fact in speaking_for if isinstance(fact, Scrub)]
+    some = chance.sample(speaking_for, chance.randint(0, len(speaking_for)))
+    gone = {fact.id for fact in chance.choice((receipts, some))}
     before = decide(case, RULES)
     after = decide(with_facts(case, [fact for fact in case.facts if fact.id not in gone]), RULES)
     assert all(old or not new for old, new in zip(eligible(before), eligible(after), strict=True))
 
 
 @few
-@given(histories())
+@given(plenty)
 def test_p5_splitting_a_person_leaves_every_refusal_on_the_identifier_that_made_it(case: Case) -> None:
     facts = [fact for fact in case.facts if not isinstance(fact, Link)]
     links = [fact for fact in case.facts if isinstance(fact, Link)]
@@ -196,7 +203,7 @@ def test_p5_splitting_a_person_leaves_every_refusal_on_the_identifier_that_made_
 
 
 @few
-@given(histories(), st.integers(1, 900))
+@given(plenty, st.integers(1, 900))
 def test_p6_a_decision_by_what_was_known_then_is_the_one_that_was_made_then(case: Case, days: int) -> None:
     then = NOW - timedelta(days=days)
     asked = [question.model_copy(update={"as_of": then, "known_at": then}) for question in case.questions]
@@ -206,7 +213,7 @@ def test_p6_a_decision_by_what_was_known_then_is_the_one_that_was_made_then(case
 
 
 @few
-@given(histories())
+@given(plenty)
 def test_p7_every_no_has_a_reason_that_leaves_when_its_facts_do(case: Case) -> None:
     case = as_known(case)
     for question, answer in zip(case.questions, decide(case, RULES), strict=True):
@@ -230,7 +237,7 @@ def reasons_of(case: Case, question: Question) -> list[tuple[str, list[str]]]:
 
 
 @few
-@given(histories(), st.sampled_from(("alcohol", "vape", "cannabis", "adult", "tobacco")))
+@given(plenty, st.sampled_from(("alcohol", "vape", "cannabis", "adult", "tobacco")))
 def test_p8_a_mixed_message_goes_to_nobody_to_whom_one_of_its_parts_may_not_go(case: Case, category: str) -> None:
     both = [one.model_copy(update={"category": f"{one.category}+{category}"}) for one in case.questions]
     alone = [one.model_copy(update={"category": category}) for one in case.questions]
@@ -248,16 +255,16 @@ def test_p8_a_mixed_message_goes_to_nobody_to_whom_one_of_its_parts_may_not_go(c
 def test_p8_more_places_never_ask_for_less(names: set[str], category: str, channel: str) -> None:
     world = World.known(Case(id="none", as_of=NOW), RULES, NOW)
     everywhere = {Place(name[:2], name[3:] or None) for name in names}
-    one = min(everywhere, key=str)
     whole = requirements(world, category, frozenset(everywhere), NOW.date())
-    part = requirements(world, category, frozenset({one}), NOW.date())
-    assert whole is None or (part is not None and part <= whole)
     lawful = lawful_on_channel(world, category, channel, frozenset(everywhere), NOW.date())
-    assert not lawful or lawful_on_channel(world, category, channel, frozenset({one}), NOW.date())
+    for one in everywhere:
+        part = requirements(world, category, frozenset({one}), NOW.date())
+        assert whole is None or (part is not None and part <= whole)
+        assert not lawful or lawful_on_channel(world, category, channel, frozenset({one}), NOW.date())
 
 
 @few
-@given(histories())
+@given(plenty)
 def test_p9_no_write_creates_consent_without_the_customer_s_own_grant_on_that_platform(case: Case) -> None:
     world = World.known(case, RULES, case.as_of)
     for plan, allowed in zip(case.plans, judge(case, RULES), strict=True):
@@ -268,7 +275,7 @@ def test_p9_no_write_creates_consent_without_the_customer_s_own_grant_on_that_pl
 
 
 @few
-@given(histories(), chances)
+@given(plenty, chances)
 def test_p10_with_nothing_new_an_answer_flips_only_when_the_clock_passes_its_next_change(
     case: Case, chance: Random
 ) -> None:
@@ -283,6 +290,20 @@ def test_p10_with_nothing_new_an_answer_flips_only_when_the_clock_passes_its_nex
         if answer.next_change_at:
             passed = question.model_copy(update={"as_of": answer.next_change_at + timedelta(microseconds=1)})
             assert decide(case.model_copy(update={"questions": [passed]}), RULES)[0].eligible != answer.eligible
+
+
+def test_the_oracle_shares_no_code_with_what_it_is_compared_with() -> None:
+    ours = {"dbt_project", "dlt_sources", "expectations", "orchestration", "sandbox"}
+    named = set()
+    for path in Path(__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                named |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                named |= {f"{node.module}.{alias.name}" for alias in node.names}
+    of_ours = {name for name in named if name.partition(".")[0] in ours}
+    assert of_ours
+    assert all(name.startswith("orchestration.deciding.cases") for name in of_ours)
 
 
 def test_what_closes_and_what_grants_have_nothing_in_common() -> None:

@@ -44,7 +44,7 @@ class Reader:
             channels = None  # unless it is known of which channel the person wrote
         elif covered is None and not closing:
             channels = frozenset()
-        elif closing and covered == {"sms"} and fact.field in STOP_FIELDS:
+        elif closing and covered == frozenset({"sms"}) and fact.field in STOP_FIELDS:
             channels = TEXTS
         basis = fact.basis or ""
         if state in EXPRESS_STATES and basis in ("legitimate_interest", "contract"):
@@ -184,8 +184,9 @@ class Reader:
         own = record_id(platform, account, record) if record else None
         if identifier:
             keys = self.identity.keys(identifier, blocking=True)
-            alone = own is None or not keys.isdisjoint(self.identity.unjoinable)
-            return keys | (frozenset() if alone else {own}), self.identity.target(identifier)
+            if own and keys.isdisjoint(self.identity.unjoinable):
+                keys |= {own}
+            return keys, self.identity.target(identifier)
         name = own or self.default_record
         if name is None:
             return frozenset(), None

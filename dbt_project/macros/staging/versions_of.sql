@@ -9,57 +9,77 @@
 {% macro versions_of(platform, object, fields, webhook_topics=[]) %}
     {{ incremental_by(['account', 'record_id', 'payload_hash']) }}
     {{ config(meta={'platform': platform, 'object': object}) }}
+    with sights as materialized (
+        {{ first_sights(platform, object, webhook_topics) }}
+    )
+
     select
         account,
         record_id,
         payload_hash,
         {{ parsed(fields) }},
-        first_seen_at,
+        extracted_at as first_seen_at,
         {{ this_run() }} as written_in
     from (
         select
             account,
             record_id,
             payload_hash,
-            -- Versions of one hash have one payload.
-            try_cast(any_value(payload) as json) as payload,
-            min(extracted_at) as first_seen_at
-        from (
-            select
-                account,
-                record_id,
-                payload_hash,
-                extracted_at,
-                payload
-            from {{ source(platform, object) }}
-            {%- if is_incremental() %}
-            -- By row number, so that only the payloads of new versions are read.
-            where rowid in (
-                select raw.rowid
-                from {{ source(platform, object) }} as raw
-                where {{ not_staged() }}
-            )
-            {%- endif %}
-            {%- if webhook_topics %}
-            union all
-            select * from (
-                select
-                    account,
-                    coalesce(try_cast(payload as json) ->> '$.id', record_id) as record_id,
-                    payload_hash,
-                    received_at as extracted_at,
-                    payload
-                from {{ source(platform, 'webhooks') }}
-                where topic in ('{{ webhook_topics | join("', '") }}')
-            ) as raw
-            {%- if is_incremental() %}
-            where {{ not_staged() }}
-            {%- endif %}
-            {%- endif %}
-        ) as sights
-        group by account, record_id, payload_hash
+            extracted_at,
+            try_cast(payload as json) as payload
+        from {{ source(platform, object) }}
+        where rowid in (select first_sight // 2 from sights where first_sight % 2 = 0)
+        {%- if webhook_topics %}
+        union all
+        select
+            account,
+            {{ delivered_id() }} as record_id,
+            payload_hash,
+            received_at as extracted_at,
+            try_cast(payload as json) as payload
+        from {{ source(platform, 'webhooks') }}
+        where rowid in (select first_sight // 2 from sights where first_sight % 2 = 1)
+        {%- endif %}
     ) as versions
 {% endmacro %}
+
+{#
+    The row of the first sight of each version: twice its row number in the object's table, or that and
+    one for a row of the webhooks. Payloads are read by row number afterwards, since sorting them out
+    themselves would keep all of them in memory.
+#}
+{% macro first_sights(platform, object, webhook_topics) -%}
+    select arg_min(place, extracted_at) as first_sight
+    from (
+        select
+            2 * rowid as place,
+            account,
+            record_id,
+            payload_hash,
+            extracted_at
+        from {{ source(platform, object) }}
+        {%- if webhook_topics %}
+        union all
+        select
+            2 * rowid + 1 as place,
+            account,
+            {{ delivered_id() }} as record_id,
+            payload_hash,
+            received_at as extracted_at
+        from {{ source(platform, 'webhooks') }}
+        where topic in ('{{ webhook_topics | join("', '") }}')
+        {%- endif %}
+    ) as raw
+    {%- if is_incremental() %}
+    where {{ not_staged() }}
+    {%- endif %}
+    group by account, record_id, payload_hash
+{%- endmacro %}
+
+{# The id of the object that a webhook's body carries whole. #}
+{% macro delivered_id() -%}
+    coalesce(try_cast(payload as json) ->> '$.id', record_id)
+{%- endmacro %}
 
 {# True for a row of `raw` that is no staged version yet, or an earlier sight of one. #}
 {% macro not_staged() -%}

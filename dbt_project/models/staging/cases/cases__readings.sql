@@ -24,7 +24,7 @@ vocabulary as (
 matched as (
     select
         statuses.*,
-        vocabulary.value as read_value,
+        vocabulary.value is not null as is_known,
         vocabulary.state as read_state,
         vocabulary.suppression_kind,
         vocabulary.method as read_method,
@@ -52,11 +52,8 @@ select
         when contains(identifier, '@') then {{ email_key('identifier') }}
         else {{ phone_key('identifier') }}
     end as identifier_key,
-    case when read_value is null then 'withdrawn' else read_state end as state,
-    case
-        when read_value is null then 'unseen_value'
-        else coalesce(told_method, read_method)
-    end as method,
+    case when is_known then read_state else 'withdrawn' end as state,
+    case when is_known then coalesce(told_method, read_method) else 'unseen_value' end as method,
     coalesce(channel, of_channel) as read_channel,
     coalesce(evidence, false) or coalesce(is_evidence, false) as has_evidence,
     coalesce(actor, of_actor, 'unknown') as read_actor
