@@ -87,7 +87,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, world: World, place: int) -> 
             "question": worlds.question_id(world, question),
             "identifier": question.identifier and world.name + _normal(question.identifier),
             "world": world.name,
-            "record": question.record and _record_key(world, question.record),
+            "record": question.record and worlds.record_key(world, question.record),
         },
     ).fetchall()
     empty: tuple[Any, ...] = ("", False, ["no_identifier"], [], "", None)
@@ -106,11 +106,6 @@ def _answer(connection: duckdb.DuckDBPyConnection, world: World, place: int) -> 
             *_unexpected(question, eligible, codes, change),
         ],
     )
-
-
-def _record_key(world: World, record: str) -> str:
-    platform, account, record_id = record.split(":", 2)
-    return f"{platform}:{world.name}{account}:{record_id}"
 
 
 def _normal(identifier: str) -> str:

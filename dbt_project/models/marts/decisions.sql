@@ -19,14 +19,18 @@ keys as (
         person_id,
         world,
         identifier_type,
-        identifier
+        identifier,
+        is_role or is_shared as is_anybodys,
+        is_blocked as is_nobodys
     from {{ ref('person_keys') }}
     union all
     select
         person_id,
         world,
         'person' as identifier_type,
-        person_id as identifier
+        person_id as identifier,
+        false as is_anybodys,
+        false as is_nobodys
     from {{ ref('persons') }}
 ),
 
@@ -38,7 +42,8 @@ blocks as (
         blocks.identifier_type,
         blocks.identifier,
         flatten(list(blocks.reason_codes)) as reason_codes,
-        flatten(list(blocks.suppression_ids)) as suppression_ids
+        flatten(list(blocks.suppression_ids)) as suppression_ids,
+        max(blocks.erased_at) as erased_at
     from {{ ref('identifier_blocks') }} as blocks
     inner join questions
         on
@@ -55,7 +60,8 @@ person_blocks as (
         questions.question_id,
         blocks.person_id,
         flatten(list(blocks.reason_codes)) as reason_codes,
-        flatten(list(blocks.suppression_ids)) as suppression_ids
+        flatten(list(blocks.suppression_ids)) as suppression_ids,
+        max(blocks.erased_at) as erased_at
     from {{ ref('person_blocks') }} as blocks
     inner join questions
         on
@@ -71,6 +77,22 @@ consent as (
 
 ages as (
     select * from {{ ref('age_state') }}
+),
+
+-- Whoever else uses an identifier must be of age, too.
+others as (
+    select
+        users.person_id,
+        users.identifier_type,
+        users.identifier,
+        ages.product_category,
+        ages.channel,
+        list_distinct(flatten(list(ages.reason_codes))) as reason_codes,
+        list_distinct(flatten(list(ages.age_evidence_ids))) as age_evidence_ids,
+        min(ages.next_change_at) as next_change_at
+    from {{ ref('other_users') }} as users
+    inner join ages on users.other_person_id = ages.person_id
+    group by all
 ),
 
 -- Where a grant is needed at all, and where only an express one counts.
@@ -143,9 +165,23 @@ considered as (
         questions.question_id,
         questions.purpose,
         flatten([
-            coalesce(person_blocks.reason_codes, []),
-            coalesce(blocks.reason_codes, []),
+            -- An express act after an erasure opens the identifier and channel that it names.
+            list_filter(
+                list_concat(coalesce(person_blocks.reason_codes, []), coalesce(blocks.reason_codes, [])),
+                lambda code: code <> 'erased'
+                or not coalesce(
+                    consent.acted_at > greatest(person_blocks.erased_at, blocks.erased_at), false
+                )
+            ),
             [
+                case when keys.is_nobodys then 'invalid_address' end,
+                case
+                    when
+                        keys.is_anybodys
+                        and questions.purpose = 'marketing'
+                        and questions.product_category <> 'none'
+                        then 'identity_ambiguous'
+                end,
                 case
                     when
                         questions.purpose = 'marketing'
@@ -217,18 +253,21 @@ considered as (
                 end,
                 case when consent.state = 'granted' and not consent.is_fresh then 'stale_source' end
             ],
-            coalesce(ages.reason_codes, [])
+            coalesce(ages.reason_codes, []),
+            coalesce(others.reason_codes, [])
         ]) as found,
         flatten([
             coalesce(person_blocks.suppression_ids, []),
             coalesce(blocks.suppression_ids, []),
             [consent.consent_event_id, implied.ground_id, listed.fact_id],
-            coalesce(ages.age_evidence_ids, [])
+            coalesce(ages.age_evidence_ids, []),
+            coalesce(others.age_evidence_ids, [])
         ]) as evidence_ids,
         questions.as_of,
         questions.known_at,
         least(
             ages.next_change_at,
+            others.next_change_at,
             case when law.may_be_us then registries.stale_at end,
             case when consent.state = 'granted' then consent.granted_until end,
             case when consent.state = 'granted' then consent.stale_at end,
@@ -282,6 +321,13 @@ considered as (
             keys.person_id = ages.person_id
             and questions.product_category = ages.product_category
             and questions.channel = ages.channel
+    left join others
+        on
+            keys.person_id = others.person_id
+            and keys.identifier_type = others.identifier_type
+            and keys.identifier = others.identifier
+            and questions.product_category = others.product_category
+            and questions.channel = others.channel
 ),
 
 -- Telling a destination whom to leave alone needs no consent; only the erased are kept out of it.

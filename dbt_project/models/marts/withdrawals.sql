@@ -24,21 +24,24 @@ withdrawn as (
         'withdrawn' as reason,
         consent.withdrawn_at as effective_at
     from consent
-    inner join statements on consent.consent_event_id = statements.consent_event_id
+    -- What another address of the person was withdrawn by is not written to this one.
+    inner join statements on consent.named_id = statements.consent_event_id
     -- A value nobody has seen before stops us, but it is not written to other platforms.
     where consent.state = 'withdrawn' and statements.method is distinct from 'unseen_value'
 ),
 
 complained as (
     select
-        suppressions.identifier_type,
-        suppressions.identifier,
+        reached.identifier_type,
+        reached.identifier,
         channels.channel,
         suppressions.kind as reason,
         min(suppressions.effective_at) as effective_at
     from suppressions
-    inner join channels on suppressions.identifier_type = channels.identifier_type
-    where suppressions.kind = 'spam_complaint' and suppressions.identifier is not null
+    inner join {{ ref('fact_identifiers') }} as reached
+        on suppressions.suppression_id = reached.fact_id and reached.is_named
+    inner join channels on reached.identifier_type = channels.identifier_type
+    where suppressions.kind = 'spam_complaint'
     group by all
 ),
 

@@ -69,6 +69,15 @@ anchors as (
     group by evidence.age_evidence_id
 ),
 
+erased as (
+    select
+        person_id,
+        max(erased_at) as erased_at
+    from {{ ref('person_blocks') }}
+    where erased_at is not null
+    group by person_id
+),
+
 -- A proof that bears another name than its record has by now is somebody else's.
 renamed as (
     select evidence.age_evidence_id
@@ -89,6 +98,8 @@ renamed as (
 known as (
     select
         evidence.*,
+        -- What was proven before an erasure is proven no more; what speaks against somebody still does.
+        coalesce(evidence.verified_at <= erased.erased_at, false) as is_dead,
         least(
             evidence.expires_at,
             evidence.verified_at + case expiries.expires_unit
@@ -103,6 +114,7 @@ known as (
     left join anchors on evidence.age_evidence_id = anchors.age_evidence_id
     left join placeholders
         on evidence.value = placeholders.birth_date and evidence.level <= placeholders.level
+    left join erased on evidence.person_id = erased.person_id
     where
         evidence.recorded_at <= clock.known_at
         and evidence.verified_at <= clock.as_of
@@ -128,7 +140,8 @@ judged as (
         lower(trim(known.bound_name)) as bound_name,
         known.verified_at,
         known.stands_until,
-        known.level >= subjects.required_level as is_strong_enough,
+        known.is_dead,
+        known.level >= subjects.required_level and not known.is_dead as is_strong_enough,
         case known.kind
             when 'dob'
                 then case
@@ -181,6 +194,7 @@ overruled as (
         weaker.kind = 'dob'
         and stronger.kind in ('dob', 'over')
         and weaker.level < stronger.level
+        and not stronger.is_dead
     group by all
 ),
 
@@ -203,6 +217,7 @@ answered as (
         and proof.level >= failure.level
         -- A date typed after a typed one failed contradicts it.
         and proof.level > 2
+        and not proof.is_dead
         and proof.verified_at > failure.verified_at
     group by all
 ),

@@ -36,75 +36,53 @@ statements as (
     where origin_write_id is null
 ),
 
-records as (
-    select * from {{ ref('person_records') }}
-),
-
-keys as (
-    select * from {{ ref('person_keys') }}
-),
-
 -- Whom a withdrawal reaches beyond the identifier it names.
-holders as (
-    select
-        statements.consent_event_id,
-        records.person_id
-    from statements
-    inner join records
-        on
-            statements.platform = records.platform
-            and statements.account = records.account
-            and statements.record_id = records.record_id
-    where statements.state in ('withdrawn', 'erased')
-    union
-    select
-        statements.consent_event_id,
-        keys.person_id
-    from statements
-    inner join keys
-        on
-            statements.identifier_type = keys.identifier_type
-            and statements.identifier = keys.identifier
-    where statements.state in ('withdrawn', 'erased')
+reached as (
+    select * from {{ ref('fact_identifiers') }}
 ),
 
+-- Grants are of the one identifier that they name; withdrawals of all that may be meant by it.
 resolved as (
-    select * from statements
+    select
+        *,
+        true as is_named
+    from statements
     where identifier is not null
     union all by name
-    -- One that names a record only binds every identifier of that record's person.
     select
         statements.* exclude (identifier),
-        keys.identifier
+        reached.identifier,
+        -- One that names a record only names all its identifiers.
+        reached.is_named or len(coalesce(statements.suppression_keys, [])) = 0 as is_named
     from statements
-    inner join holders on statements.consent_event_id = holders.consent_event_id
-    inner join keys
+    inner join reached
         on
-            holders.person_id = keys.person_id
-            and statements.identifier_type = keys.identifier_type
-    where statements.identifier is null and statements.state = 'withdrawn'
+            statements.consent_event_id = reached.fact_id
+            and statements.identifier_type = reached.identifier_type
+            and coalesce(statements.identifier <> reached.identifier, true)
+    where statements.state = 'withdrawn'
     union all by name
     -- One of all channels follows the person to all of them.
     select
         statements.* exclude (identifier_type, identifier, channel),
-        keys.identifier_type,
-        keys.identifier,
-        '*' as channel
+        reached.identifier_type,
+        reached.identifier,
+        '*' as channel,
+        true as is_named
     from statements
-    inner join holders on statements.consent_event_id = holders.consent_event_id
-    inner join keys on holders.person_id = keys.person_id
+    inner join reached on statements.consent_event_id = reached.fact_id
     where statements.scope = 'all_channels' and statements.state = 'withdrawn'
     union all by name
     -- Any objection to marketing keeps the person out of what is uploaded for advertising.
     select
         statements.* exclude (identifier_type, identifier, channel, topic),
-        keys.identifier_type,
-        keys.identifier,
+        reached.identifier_type,
+        reached.identifier,
         'ads_audience' as channel,
-        '*' as topic
+        '*' as topic,
+        true as is_named
     from statements
-    inner join holders on statements.consent_event_id = holders.consent_event_id
-    inner join keys on holders.person_id = keys.person_id
+    inner join reached on statements.consent_event_id = reached.fact_id
     where statements.purpose in ('*', 'marketing') and statements.state = 'withdrawn'
 ),
 
@@ -132,6 +110,7 @@ heard as (
             false
         ) as is_act,
         resolved.basis is not distinct from 'express' as is_express,
+        resolved.is_named,
         stale.stale_since is null as is_fresh,
         stale.stale_at,
         resolved.effective_lo,
@@ -201,6 +180,9 @@ weighed as (
             where state in ('pending', 'not_granted')
         ) as asked_state,
         max(effective_hi) filter (where state = 'withdrawn') as withdrawn_at,
+        arg_max(consent_event_id, (effective_hi, consent_event_id)) filter (
+            where state = 'withdrawn' and is_named
+        ) as named_id,
         max(effective_lo) filter (where state = 'granted' and is_general) as granted_at,
         max(effective_lo) filter (where state = 'granted' and is_act) as acted_at,
         max(coalesce(expires_at, 'infinity'::timestamptz)) filter (
@@ -254,5 +236,8 @@ select
     case when stale_at < 'infinity'::timestamptz then stale_at end as stale_at,
     granted_at,
     case when granted_until < 'infinity'::timestamptz then granted_until end as granted_until,
-    withdrawn_at
+    withdrawn_at,
+    -- What this very identifier was withdrawn by, if it was not the person by another one alone.
+    case when state = 'withdrawn' then named_id end as named_id,
+    acted_at
 from judged

@@ -4,6 +4,14 @@ with reasons as (
 
 kinds as (
     select * from {{ ref('suppression_kinds') }}
+),
+
+accounts as (
+    select * from {{ source('audiences', 'accounts') }}
+),
+
+keys as (
+    select * from {{ ref('identifier_keys') }}
 )
 
 select
@@ -14,7 +22,8 @@ select
     reasons.world,
     reasons.kind,
     reasons.identifier_type,
-    reasons.world || reasons.identifier as identifier,
+    reasons.world || keys.target_key as identifier,
+    {{ in_world('reasons.world', 'keys.suppression_keys') }} as suppression_keys,
     -- A kind that the vocabulary does not know binds the whole person.
     coalesce(reasons.scope, kinds.scope, 'person') as scope,
     coalesce(reasons.channel, '*') as channel,
@@ -28,3 +37,10 @@ select
     reasons.ended_at
 from reasons
 left join kinds on reasons.kind = kinds.kind
+left join accounts
+    on reasons.platform = accounts.platform and reasons.account = accounts.account
+left join keys
+    on
+        reasons.identifier_type = keys.identifier_type
+        and reasons.identifier = keys.told
+        and {{ read_by_account('reasons', 'accounts') }} = keys.read_in

@@ -10,7 +10,7 @@ select
     'dob' as kind,
     'klaviyo' as provider,
     any_value(concat_ws(' ', first_name, last_name)) as bound_name,
-    any_value({{ email_key('email') }}) as bound_identifier,
+    any_value({{ email_as_told('email') }}) as bound_identifier,
     2 as level,
     null::integer as threshold,
     birth_date as value,

@@ -12,7 +12,7 @@ entries as (
     select
         account,
         record_id,
-        {{ email_key('email') }} as identifier,
+        {{ email_as_told('email') }} as identifier,
         unnest(email_suppressions -> '$[*]') as entry,
         first_seen_at
     from profiles

@@ -42,8 +42,8 @@ redacted as (
         select
             *,
             unnest([
-                struct_pack(type := 'email', identifier := {{ email_key('email') }}),
-                struct_pack(type := 'phone', identifier := {{ phone_key('phone') }})
+                struct_pack(type := 'email', identifier := {{ email_as_told('email') }}),
+                struct_pack(type := 'phone', identifier := {{ phone_as_told('phone') }})
             ]) as key
         from redactions
     )

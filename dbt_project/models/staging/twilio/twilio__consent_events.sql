@@ -8,7 +8,7 @@ select
     account,
     address as record_id,
     'phone' as identifier_type,
-    {{ phone_key('address') }} as identifier,
+    {{ phone_as_told('address') }} as identifier,
     -- A stop to one sender is a stop to all of them; a start opens the sender it was sent to.
     case when state = 'withdrawn' then '*' else sender end as sender,
     channel,
