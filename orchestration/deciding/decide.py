@@ -81,7 +81,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, world: World, place: int) -> 
                 SELECT person_id FROM intermediate.person_records
                 WHERE world = $world AND record_key = coalesce($record, record_key)
             )
-        ORDER BY identifier
+        ORDER BY identifier, eligible, person_id
         """,
         {
             "question": worlds.question_id(world, question),
@@ -102,7 +102,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, world: World, place: int) -> 
         rule_version=version,
         next_change_at=change,
         unexpected=[
-            *(["several identifiers can be meant; write `identifier:`"] if len(found) > 1 else []),
+            *(["several identifiers can be meant; write `identifier:`"] if len({one[0] for one in found}) > 1 else []),
             *_unexpected(question, eligible, codes, change),
         ],
     )
