@@ -59,7 +59,7 @@ def test_lapsed_customers_honour_every_kind_of_stop(shop: Build) -> None:
     assert excluded(shop, "lapsed_customers") == {
         "+14155550123": ["withdrawn"],
         "+14155550124": ["withdrawn"],
-        "+14155550125": ["manual_block"],
+        "+14155550125": ["held_for_review"],
         "+14155550152": ["withdrawn"],
     }
 
