@@ -116,7 +116,7 @@ class Raw:
         """Land a receipt of a registry: of the whole list, or of one identifier (`listed`, `clear`, `disconnected`)."""
         number = next(self.counter)
         self.connection.execute(
-            "insert into raw_audiences.registry_receipts values (?, ?, ?, ?, ?, ?, ?)",
+            "insert into raw_audiences.registry_receipts values (?, ?, ?, ?, ?, ?, ?, null)",
             [f"receipt-{number}", registry, identifier, result, since, at, at],
         )
 
