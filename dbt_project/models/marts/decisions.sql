@@ -18,17 +18,16 @@ registries as (
     select * from {{ ref('question_registries') }}
 ),
 
+checked as (
+    select * from {{ ref('registry_checks') }}
+),
+
 listed as (
     select * from {{ ref('registry_listings') }}
 ),
 
 reassigned as (
-    select
-        identifier,
-        max(since) as since
-    from {{ ref('registry_receipts') }}
-    where result = 'disconnected'
-    group by identifier
+    select * from {{ ref('reassigned_numbers') }}
 ),
 
 consent as (
@@ -82,8 +81,17 @@ known as (
 
         listed.fact_id as listing_id,
         listed.consent_lifts as consent_lifts_listing,
-        case when law.may_be_us then registries.reason_code end as registry_code,
-        case when law.may_be_us then registries.stale_at end as registry_stale_at,
+        -- A comparison of this very identifier goes before those of the whole list.
+        case
+            when not law.may_be_us then null
+            when checked.question_id is null then registries.reason_code
+            else checked.reason_code
+        end as registry_code,
+        case
+            when not law.may_be_us then null
+            when checked.question_id is null then registries.stale_at
+            else checked.stale_at
+        end as registry_stale_at,
         reassigned.since as reassigned_since,
 
         consent.consent_event_id,
@@ -122,6 +130,8 @@ known as (
             and questions.question_id = blocks.question_id
     left join minors on keys.person_id = minors.person_id
     left join registries on questions.question_id = registries.question_id
+    left join checked
+        on questions.question_id = checked.question_id and keys.identifier = checked.identifier
     left join listed
         on questions.question_id = listed.question_id and keys.identifier = listed.identifier
     left join reassigned on keys.identifier = reassigned.identifier
