@@ -41,15 +41,26 @@ _OWN_TABLES = {
         "platform VARCHAR, account VARCHAR, brand VARCHAR, default_region VARCHAR, markets VARCHAR[], external_ids JSON"
     ),
     "webhooks": _WEBHOOK,
-    "links": (
-        "link_id VARCHAR, verdict VARCHAR, left_platform VARCHAR, left_account VARCHAR, left_record_id VARCHAR, "
-        "right_platform VARCHAR, right_account VARCHAR, right_record_id VARCHAR, actor VARCHAR, reason VARCHAR, "
-        "recorded_at TIMESTAMPTZ"
-    ),
     "person_ids": "record_key VARCHAR, person_id VARCHAR",
     "person_history": "person_id VARCHAR, event VARCHAR, other VARCHAR, at_build BIGINT",
     "registry_receipts": (
         "receipt_id VARCHAR, registry VARCHAR, identifier VARCHAR, result VARCHAR, since DATE, compared_at TIMESTAMPTZ, "
+        "recorded_at TIMESTAMPTZ, retracted_at TIMESTAMPTZ"
+    ),
+    "registry_imports": (
+        "import_id VARCHAR, registry VARCHAR, checked_on DATE, whole_list BOOLEAN, actor VARCHAR, file VARCHAR, "
+        "fingerprint VARCHAR, read_rows BIGINT, imported_at TIMESTAMPTZ, retracted_at TIMESTAMPTZ"
+    ),
+    "registry_misfits": (
+        "import_id VARCHAR, registry VARCHAR, row_id VARCHAR, field VARCHAR, reason VARCHAR, seen_at TIMESTAMPTZ"
+    ),
+    "reviews": (
+        "review_id VARCHAR, reviewed_id VARCHAR, verdict VARCHAR, actor VARCHAR, reason VARCHAR, "
+        "recorded_at TIMESTAMPTZ"
+    ),
+    "links": (
+        "link_id VARCHAR, verdict VARCHAR, left_platform VARCHAR, left_account VARCHAR, left_record_id VARCHAR, "
+        "right_platform VARCHAR, right_account VARCHAR, right_record_id VARCHAR, actor VARCHAR, reason VARCHAR, "
         "recorded_at TIMESTAMPTZ"
     ),
 }

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from types import TracebackType
@@ -37,6 +37,7 @@ OWN = {
 }
 SUBSCRIBED = {"state": "subscribed", "opt_in_level": "single_opt_in", "consent_updated_at": "2026-01-10T00:00:00Z"}
 UNSUBSCRIBED = {"state": "unsubscribed", "opt_in_level": "single_opt_in", "consent_updated_at": "2026-11-01T00:00:00Z"}
+REGISTRIES = ("child_protection_utah", "child_protection_michigan", "do_not_call_us", "reassigned_numbers_us")
 NOT_SUBSCRIBED = {"state": "not_subscribed", "opt_in_level": None, "consent_updated_at": None}
 
 
@@ -80,7 +81,16 @@ class Raw:
         )
         self.connection.execute(
             "create table if not exists raw_audiences.registry_receipts (receipt_id VARCHAR, registry VARCHAR,"
-            " identifier VARCHAR, result VARCHAR, since DATE, compared_at TIMESTAMPTZ, recorded_at TIMESTAMPTZ)"
+            " identifier VARCHAR, result VARCHAR, since DATE, compared_at TIMESTAMPTZ, recorded_at TIMESTAMPTZ,"
+            " retracted_at TIMESTAMPTZ)"
+        )
+        self.connection.execute(
+            "create table if not exists raw_audiences.registry_misfits (import_id VARCHAR, registry VARCHAR,"
+            " row_id VARCHAR, field VARCHAR, reason VARCHAR, seen_at TIMESTAMPTZ)"
+        )
+        self.connection.execute(
+            "create table if not exists raw_audiences.reviews (review_id VARCHAR, reviewed_id VARCHAR,"
+            " verdict VARCHAR, actor VARCHAR, reason VARCHAR, recorded_at TIMESTAMPTZ)"
         )
         for name, columns in OWN.items():
             self.connection.execute(f"create table if not exists raw_audiences.{name} ({columns})")
@@ -105,6 +115,21 @@ class Raw:
     def build(self, build_id: int, as_of: datetime = NOW) -> None:
         """Announce a build: what the clock of the models will read."""
         self.connection.execute("insert into raw_audiences.builds values (?, ?, ?, ?)", [build_id, as_of, as_of, as_of])
+
+    def compared(
+        self,
+        registry: str,
+        at: datetime,
+        identifier: str | None = None,
+        result: str | None = None,
+        since: date | None = None,
+    ) -> None:
+        """Land a receipt of a registry: of the whole list, or of one identifier (`listed`, `clear`, `disconnected`)."""
+        number = next(self.counter)
+        self.connection.execute(
+            "insert into raw_audiences.registry_receipts values (?, ?, ?, ?, ?, ?, ?, null)",
+            [f"receipt-{number}", registry, identifier, result, since, at, at],
+        )
 
     def record(
         self,
@@ -260,7 +285,8 @@ class Raw:
                 "phone_number": phone,
                 "external_id": None,
                 "first_name": "Pat",
-                "last_name": record_id,
+                # The name of the shop's customer of the same number.
+                "last_name": f"Number {record_id.lstrip('K0')}",
                 "locale": "en-US",
                 "location": location or {},
                 "properties": properties or {},

@@ -24,10 +24,13 @@ withdrawn as (
         'withdrawn' as reason,
         consent.withdrawn_at as effective_at
     from consent
-    -- What another address of the person was withdrawn by is not written to this one.
-    inner join statements on consent.named_id = statements.consent_event_id
+    inner join statements on consent.consent_event_id = statements.consent_event_id
+    -- What only another address of the person was withdrawn from is not written to this one.
     -- A value nobody has seen before stops us, but it is not written to other platforms.
-    where consent.state = 'withdrawn' and statements.method is distinct from 'unseen_value'
+    where
+        consent.state = 'withdrawn'
+        and consent.is_named
+        and statements.method is distinct from 'unseen_value'
 ),
 
 complained as (

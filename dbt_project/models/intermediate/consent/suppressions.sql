@@ -12,6 +12,10 @@ accounts as (
 
 keys as (
     select * from {{ ref('identifier_keys') }}
+),
+
+reviews as (
+    select * from {{ ref('reviews') }}
 )
 
 select
@@ -22,6 +26,7 @@ select
     reasons.world,
     reasons.kind,
     reasons.identifier_type,
+    reasons.identifier as told,
     reasons.world || keys.target_key as identifier,
     {{ in_world('reasons.world', 'keys.suppression_keys') }} as suppression_keys,
     -- A kind that the vocabulary does not know binds the whole person.
@@ -34,7 +39,12 @@ select
     reasons.source,
     reasons.effective_at,
     reasons.recorded_at,
-    reasons.ended_at
+    -- What waits for a person ends with the verdict.
+    coalesce(
+        reasons.ended_at, case when reasons.kind = 'held_for_review' then reviews.reviewed_at end
+    ) as ended_at,
+    reasons.said_on,
+    reasons.words
 from reasons
 left join kinds on reasons.kind = kinds.kind
 left join accounts
@@ -44,3 +54,4 @@ left join keys
         reasons.identifier_type = keys.identifier_type
         and reasons.identifier = keys.told
         and {{ read_by_account('reasons', 'accounts') }} = keys.read_in
+left join reviews on reasons.suppression_id = reviews.reviewed_id
