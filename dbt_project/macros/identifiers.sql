@@ -5,7 +5,7 @@
 #}
 
 {# An e-mail address as told: trimmed, and in lower case where all its characters are plain ones. #}
-{% macro email_as_told(column) -%}
+{% macro told_email(column) -%}
     case
         when regexp_full_match(trim({{ column }}), '[!-~]+') then lower(trim({{ column }}))
         else nullif(trim({{ column }}), '')
@@ -13,7 +13,7 @@
 {%- endmacro %}
 
 {# A phone number as told: without spaces, dashes, dots and parentheses where E.164 is left, else trimmed. #}
-{% macro phone_as_told(column) -%}
+{% macro told_phone(column) -%}
     case
         when
             regexp_full_match(

@@ -84,10 +84,10 @@ recorded as (
             when records.person_id is null then events.world || events.external_key
         end as lone_external_key,
         case
-            when records.person_id is null then {{ email_as_told('events.email') }}
+            when records.person_id is null then {{ told_email('events.email') }}
         end as lone_email,
         case
-            when records.person_id is null then {{ phone_as_told('events.phone') }}
+            when records.person_id is null then {{ told_phone('events.phone') }}
         end as lone_phone,
         coalesce(accounts.default_region, '') as region_there
     from events

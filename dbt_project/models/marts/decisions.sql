@@ -135,7 +135,8 @@ known as (
         coalesce(law.is_place_unknown, true) as is_place_unknown,
 
         ages.person_id is not null as is_age_judged,
-        list_concat(coalesce(ages.reason_codes, []), coalesce(others.reason_codes, [])) as age_codes,
+        list_concat(coalesce(ages.reason_codes, []), coalesce(others.reason_codes, []))
+            as age_codes,
         list_concat(coalesce(ages.age_evidence_ids, []), coalesce(others.age_evidence_ids, []))
             as age_evidence_ids,
         ages.born_of_age_on,

@@ -20,7 +20,7 @@ statements as (
 delivered as (
     select
         events.world,
-        events.world || coalesce({{ email_as_told('events.email') }}, {{ phone_as_told('events.phone') }})
+        events.world || coalesce({{ told_email('events.email') }}, {{ told_phone('events.phone') }})
             as identifier,
         max(events.occurred_at) as delivered_at
     from {{ ref('customer_events') }} as events

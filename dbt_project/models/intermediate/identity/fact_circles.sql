@@ -19,7 +19,7 @@ shown as (
             unnest(blocked_by) as key
         from {{ ref('identity_keys') }}
         where may_join
-    )
+    ) as unnested
     where key in (select key from fact_keys) and not contains(key, 'phone_end:')
 ),
 

@@ -31,7 +31,7 @@ shown as (
             target_key,
             unnest(blocked_by) as key
         from keys
-    )
+    ) as unnested
     where key in (select key from fact_keys)
 ),
 

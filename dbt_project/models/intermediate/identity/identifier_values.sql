@@ -27,13 +27,13 @@ countries as (
 told as (
     select
         'email' as identifier_type,
-        {{ email_as_told('email') }} as told,
+        {{ told_email('email') }} as told,
         '' as read_in
     from records
     union
     select
         'phone' as identifier_type,
-        {{ phone_as_told('records.phone') }} as told,
+        {{ told_phone('records.phone') }} as told,
         {{ read_in('told', ['countries.country', 'accounts.default_region']) }} as read_in
     from records
     left join accounts
@@ -60,14 +60,14 @@ told as (
     -- An act of a record belongs to its person, whatever address it names.
     select
         'email' as identifier_type,
-        {{ email_as_told('email') }} as told,
+        {{ told_email('email') }} as told,
         '' as read_in
     from events
     where record_id is null
     union
     select
         'phone' as identifier_type,
-        {{ phone_as_told('events.phone') }} as told,
+        {{ told_phone('events.phone') }} as told,
         {{ read_in('told', ['accounts.default_region']) }} as read_in
     from events
     left join accounts

@@ -1,6 +1,7 @@
 """Numbers the connected components of the joined records, for each purpose."""
 
 import pyarrow as pa
+
 from orchestration.identity.components import connected
 
 

@@ -45,7 +45,7 @@ read_keys as (
         keys.fault,
         {{ in_world('shown.world', 'keys.suppression_keys') }} as suppression_keys,
         {{ in_world('shown.world', 'keys.blocked_by') }} as blocked_by,
-        not (keys.is_role or keys.is_blocked or keys.is_relay) as may_join,
+        not keys.is_role and not keys.is_blocked and not keys.is_relay as may_join,
         keys.is_role,
         keys.is_blocked
     from shown

@@ -2,6 +2,17 @@ with clock as (
     select * from {{ ref('clock') }}
 ),
 
+{%- if var('cases', false) %}
+
+refused as (
+    select distinct
+        world,
+        reviewed_id
+    from {{ source('cases', 'reviews') }}
+    where verdict = 'other_person'
+),
+{%- endif %}
+
 told as (
     {%- if var('cases', false) %}
     select
@@ -10,17 +21,11 @@ told as (
         links.record_key,
         links.other_record_key,
         links.reason,
-        links.retracted or reviews.reviewed_id is not null as retracted,
+        links.retracted or refused.reviewed_id is not null as retracted,
         links.recorded_at
     from {{ source('cases', 'links') }} as links
-    left join (
-        select distinct
-            world,
-            reviewed_id
-        from {{ source('cases', 'reviews') }}
-        where verdict = 'other_person'
-    ) as reviews
-        on links.world = reviews.world and links.fact_id = reviews.reviewed_id
+    left join refused
+        on links.world = refused.world and links.fact_id = refused.reviewed_id
     {%- else %}
     select
         '' as world,

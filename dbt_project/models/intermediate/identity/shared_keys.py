@@ -1,4 +1,4 @@
-"""The keys that more people seem to share than one person's records would: they block whoever shows them, and join nobody."""
+"""Keys that more people seem to share than one person's records would: they block who shows them, and join nobody."""
 
 from orchestration.identity.components import shared
 

@@ -62,10 +62,11 @@ left join regions
 left join keys as emails
     on
         emails.identifier_type = 'email'
-        and {{ email_as_told('records.email') }} = emails.told
+        and {{ told_email('records.email') }} = emails.told
 left join keys as phones
     on
         phones.identifier_type = 'phone'
-        and {{ phone_as_told('records.phone') }} = phones.told
-        and {{ read_in(phone_as_told('records.phone'), ['countries.country', 'accounts.default_region']) }}
-        = phones.read_in
+        and {{ told_phone('records.phone') }} = phones.told
+        and phones.read_in = {{ read_in(
+            told_phone('records.phone'), ['countries.country', 'accounts.default_region']
+        ) }}

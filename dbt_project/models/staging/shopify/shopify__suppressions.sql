@@ -42,8 +42,8 @@ redacted as (
         select
             *,
             unnest([
-                struct_pack(type := 'email', identifier := {{ email_as_told('email') }}),
-                struct_pack(type := 'phone', identifier := {{ phone_as_told('phone') }})
+                struct_pack(type := 'email', identifier := {{ told_email('email') }}),
+                struct_pack(type := 'phone', identifier := {{ told_phone('phone') }})
             ]) as key
         from redactions
     )

@@ -22,7 +22,7 @@ select
     account,
     address as record_id,
     'phone' as identifier_type,
-    {{ phone_as_told('address') }} as identifier,
+    {{ told_phone('address') }} as identifier,
     spoken_to as sender,
     channel,
     purpose,
