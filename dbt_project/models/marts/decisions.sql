@@ -70,13 +70,11 @@ known as (
         coalesce(blocks.reason_codes, []) as block_codes,
         blocks.suppression_ids,
 
-        coalesce(
+        minors.person_id is not null
+        and (
             minors.is_child
-            or (
-                minors.is_minor
-                and (questions.product_category <> 'none' or questions.channel = 'ads_audience')
-            ),
-            false
+            or questions.product_category <> 'none'
+            or questions.channel = 'ads_audience'
         ) as is_too_young,
 
         listed.fact_id as listing_id,
