@@ -126,7 +126,7 @@ def people(raw: Raw) -> None:
     person(raw, 16, "first", status("SUBSCRIBED"), status("UNSUBSCRIBED", **further))
     # The contact changed since, and what its addresses are subscribed to did not.
     statuses(raw, 16, "first", status("SUBSCRIBED"), status("UNSUBSCRIBED", **further), changed=ago(days=1))
-    raw.profile("KH16", "further@hub.example", email_consent=LATER_GRANT)
+    raw.profile("KH16", "further@hub.example", email_consent=LATER_GRANT, location={"country": "United States"})
     raw.profile("KH15", "one-type-here-all-there@hub.example", email_consent=LATER_OPT_OUT)
     occurrence = {"objectId": "14", "objectType": "CONTACT", "occurredAt": ago(days=3).isoformat(), "properties": {}}
     for event_id, kind in (("o1", "pe33_webinar_registered"), ("o2", "e_visited_page")):
