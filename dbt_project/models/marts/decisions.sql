@@ -1,3 +1,12 @@
+{#- What only a new fact takes away. As long as one of these stands, whatever else the clock changes
+    changes no answer. -#}
+{% set lasting = [
+    'erased', 'legal_block', 'registry_hit', 'registry_stale', 'invalid_address', 'hard_bounce',
+    'carrier_block', 'spam_complaint', 'manual_block', 'withdrawn', 'held_for_review', 'no_grant',
+    'pending', 'not_granted', 'unknown', 'implied_expired', 'jurisdiction_unknown',
+    'age_no_evidence', 'identity_ambiguous', 'no_identifier',
+] %}
+
 with channels as (
     select
         channel,
@@ -38,7 +47,8 @@ blocks as (
         blocks.identifier_type,
         blocks.identifier,
         flatten(list(blocks.reason_codes)) as reason_codes,
-        flatten(list(blocks.suppression_ids)) as suppression_ids
+        flatten(list(blocks.suppression_ids)) as suppression_ids,
+        min(blocks.ends_at) as ends_at
     from {{ ref('identifier_blocks') }} as blocks
     inner join questions
         on
@@ -55,7 +65,8 @@ person_blocks as (
         questions.question_id,
         blocks.person_id,
         flatten(list(blocks.reason_codes)) as reason_codes,
-        flatten(list(blocks.suppression_ids)) as suppression_ids
+        flatten(list(blocks.suppression_ids)) as suppression_ids,
+        min(blocks.ends_at) as ends_at
     from {{ ref('person_blocks') }} as blocks
     inner join questions
         on
@@ -125,6 +136,10 @@ reassigned as (
 
 implied as (
     select * from {{ ref('implied_grants') }}
+),
+
+coming as (
+    select * from {{ ref('coming_facts') }}
 ),
 
 codes as (
@@ -227,19 +242,38 @@ considered as (
         ]) as evidence_ids,
         questions.as_of,
         questions.known_at,
+        -- What ends or begins whatever else speaks against the person.
+        least(coming.comes_at, person_blocks.ends_at, blocks.ends_at) as comes_at,
         least(
             ages.next_change_at,
-            case when law.may_be_us then registries.stale_at end,
-            case when consent.state = 'granted' then consent.granted_until end,
-            case when consent.state = 'granted' then consent.stale_at end,
             case
                 when
-                    consent.state is distinct from 'granted'
+                    questions.purpose = 'marketing'
+                    and (
+                        minors.is_child
+                        or questions.product_category <> 'none'
+                        or questions.channel = 'ads_audience'
+                    )
+                    then minors.next_change_at
+            end,
+            case when law.may_be_us then registries.stale_at end,
+            case when consent.state = 'granted' then consent.stale_at end,
+            case
+                when questions.purpose = 'marketing' and consent.state = 'granted'
+                    then consent.granted_until
+            end,
+            case
+                when
+                    questions.purpose = 'marketing'
+                    and not coalesce(
+                        consent.state = 'granted' and (consent.is_express or not law.needs_express),
+                        false
+                    )
                     and implied.granted_until > questions.as_of
                     and implied.granted_until < 'infinity'::timestamptz
                     then implied.granted_until
             end
-        ) as next_change_at
+        ) as turns_at
     from keys
     inner join questions
         on keys.world = questions.world and keys.identifier_type = questions.identifier_type
@@ -254,6 +288,7 @@ considered as (
             and keys.identifier = blocks.identifier
             and questions.question_id = blocks.question_id
     left join minors on keys.person_id = minors.person_id
+    left join coming on keys.person_id = coming.person_id
     left join registries on questions.question_id = registries.question_id
     left join listed
         on
@@ -314,7 +349,15 @@ select
     len(list_filter(judged.found, lambda code: code <> 'stale_source')) = 0 as may_remain,
     judged.as_of as decided_as_of,
     judged.known_at,
-    judged.next_change_at
+    least(
+        judged.comes_at,
+        case
+            when
+                judged.purpose <> 'suppression'
+                and not list_has_any(judged.found, {{ lasting }})
+                then judged.turns_at
+        end
+    ) as next_change_at
 from judged
 cross join codes
 cross join rules

@@ -182,7 +182,9 @@ lawfulness as (
             elsewhere.lawful,
             false
         )) as is_lawful,
-        least(min(there.effective_to), min(coming.effective_from)) as law_changes_on
+        least(
+            min(there.effective_to), min(elsewhere.effective_to), min(coming.effective_from)
+        ) as law_changes_on
     from under
     inner join clock on under.world = clock.world
     inner join asked on under.world = asked.world
@@ -208,6 +210,20 @@ lawfulness as (
             and coming.country in (under.ruled_by, '*')
             and coming.effective_from > asked.as_of
     group by all
+),
+
+level_changes as (
+    select
+        asked.world,
+        asked.product_category,
+        asked.channel,
+        least(
+            min(levels.effective_from) filter (where levels.effective_from > asked.as_of),
+            min(levels.effective_to) filter (where levels.effective_to > asked.as_of)
+        ) as level_changes_on
+    from asked
+    inner join levels on asked.product_category = levels.product_category
+    group by asked.world, asked.product_category, asked.channel
 )
 
 select
@@ -231,7 +247,9 @@ select
         case when not lawfulness.is_lawful then 'category_prohibited_on_channel' end,
         case when aged.country is null then 'jurisdiction_unknown' end
     ], lambda code: code is not null) as reason_codes,
-    least(aged.rule_changes_on, lawfulness.law_changes_on) as rule_changes_on
+    least(
+        aged.rule_changes_on, lawfulness.law_changes_on, level_changes.level_changes_on
+    ) as rule_changes_on
 from aged
 inner join clock on aged.world = clock.world
 inner join lawfulness
@@ -245,3 +263,8 @@ left join levels
     on
         aged.product_category = levels.product_category
         and {{ in_force('levels', 'aged.as_of') }}
+left join level_changes
+    on
+        aged.world = level_changes.world
+        and aged.product_category = level_changes.product_category
+        and aged.channel = level_changes.channel
