@@ -20,7 +20,8 @@ placed as (
         ) as is_precise,
         case
             when signals.preference = 1
-                then signals.known_at
+                then
+                    signals.known_at
                     + to_months({{ policy('jurisdiction_window_months') }}::integer)
         end as recedes_at,
         row_number() over (
