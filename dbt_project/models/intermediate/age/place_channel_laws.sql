@@ -41,7 +41,9 @@ select
         elsewhere.lawful,
         false
     )) as is_lawful,
-    least(min(there.effective_to), min(coming.effective_from)) as law_changes_on
+    least(
+        min(there.effective_to), min(elsewhere.effective_to), min(coming.effective_from)
+    ) as law_changes_on
 from governed
 inner join clock on governed.world = clock.world
 inner join asked on governed.world = asked.world
