@@ -83,7 +83,8 @@ blocked as (
         standing.blocks,
         standing.reason_code,
         standing.suppression_id,
-        case standing.kind when 'erased' then standing.effective_at end as erased_at
+        case standing.kind when 'erased' then standing.effective_at end as erased_at,
+        standing.ended_at
     from standing
     inner join {{ ref('fact_identifiers') }} as reached
         on standing.suppression_id = reached.fact_id
@@ -110,6 +111,7 @@ select
     blocks,
     list(distinct reason_code order by reason_code) as reason_codes,
     list(distinct suppression_id order by suppression_id) as suppression_ids,
-    max(erased_at) as erased_at
+    max(erased_at) as erased_at,
+    min(ended_at) as ends_at
 from blocked
 group by all

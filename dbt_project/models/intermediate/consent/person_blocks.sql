@@ -23,7 +23,8 @@ blocked as (
         suppressions.topic,
         case suppressions.kind when 'erased' then suppressions.effective_at end as erased_at,
         records.person_id,
-        records.world
+        records.world,
+        suppressions.ended_at
     from suppressions
     inner join {{ ref('fact_circles') }} as reached
         on suppressions.suppression_id = reached.fact_id
@@ -39,6 +40,7 @@ select
     topic,
     list(distinct reason_code order by reason_code) as reason_codes,
     list(distinct suppression_id order by suppression_id) as suppression_ids,
-    max(erased_at) as erased_at
+    max(erased_at) as erased_at,
+    min(ended_at) as ends_at
 from blocked
 group by all
