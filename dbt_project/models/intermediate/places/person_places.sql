@@ -11,8 +11,8 @@ placed as (
         signals.*,
         -- What a record shows is so now; where goods went is so for a while.
         signals.preference > 1
-        or signals.known_at > clock.as_of - to_months({{ policy('jurisdiction_window_months') }}::integer)
-            as is_recent,
+        or signals.known_at
+        > clock.as_of - to_months({{ policy('jurisdiction_window_months') }}::integer) as is_recent,
         -- A signal that names no region says nothing against one that does.
         signals.region is not null
         or not bool_or(signals.region is not null) over (
