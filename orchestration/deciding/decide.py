@@ -76,7 +76,9 @@ def _answer(connection: duckdb.DuckDBPyConnection, world: World, place: int) -> 
         """
         SELECT identifier, eligible, reason_codes, evidence_ids, rule_version, next_change_at FROM marts.decisions
         WHERE question_id = $question
-            AND identifier = coalesce($identifier, identifier)
+            AND ($told IS NULL OR identifier = $world || $normal OR identifier IN (
+                SELECT $world || target_key FROM intermediate.identifier_keys WHERE told = trim($told)
+            ))
             AND person_id IN (
                 SELECT person_id FROM intermediate.person_records
                 WHERE world = $world AND record_key = coalesce($record, record_key)
@@ -85,7 +87,8 @@ def _answer(connection: duckdb.DuckDBPyConnection, world: World, place: int) -> 
         """,
         {
             "question": worlds.question_id(world, question),
-            "identifier": question.identifier and world.name + _normal(question.identifier),
+            "told": question.identifier,
+            "normal": question.identifier and _normal(question.identifier),
             "world": world.name,
             "record": question.record and worlds.record_key(world, question.record),
         },
