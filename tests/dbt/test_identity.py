@@ -15,11 +15,11 @@ def identity_shop(copy: Build) -> Build:
     with copy.raw() as raw:
         raw.customer(910, "wide.one@gmail.com")
         raw.customer(911, "wideone+shop@googlemail.com", email_consent=UNSUBSCRIBED)
-        raw.customer(912, "national@example.com", "(415) 555-0192")
-        raw.message("SM912", "+14155550192", ago(hours=4), body="STOP")
-        raw.customer(913, "mother@example.com", "+14155550193", last_name="Roe")
-        raw.customer(914, "son@example.com", "415.555.0193", last_name="Poe")
-        raw.message("SM913", "+14155550193", ago(hours=4), body="STOP")
+        raw.customer(912, "national@example.com", "(415) 555-0292")
+        raw.message("SM912", "+14155550292", ago(hours=4), body="STOP")
+        raw.customer(913, "mother@example.com", "+14155550293", last_name="Roe")
+        raw.customer(914, "son@example.com", "415.555.0293", last_name="Poe")
+        raw.message("SM913", "+14155550293", ago(hours=4), body="STOP")
         for number in range(920, 928):
             raw.customer(number, "crowd@example.com", f"+1415555{number:04d}")
         raw.message("SM920", "+14155550920", ago(hours=4), body="STOP")
@@ -55,11 +55,11 @@ def test_identifiers_are_blocked_in_every_spelling_and_targeted_in_one(copy: Bui
 
     by_mail, by_text = told(shop), told(shop, "sms")
     assert {codes[0] for codes in by_mail["wide.one@gmail.com"]} == {"withdrawn"}
-    assert {codes[0] for codes in by_text["+14155550192"]} == {"withdrawn"}
+    assert {codes[0] for codes in by_text["+14155550292"]} == {"withdrawn"}
     assert not any("\u200b" in identifier for identifier in by_mail)
 
     withdrawn = shop.values("select identifier from marts.withdrawals where channel in ('email', 'sms')")
-    assert {"wide.one@gmail.com", "wideone+shop@googlemail.com", "+14155550192", "+14155550193"} <= withdrawn
+    assert {"wide.one@gmail.com", "wideone+shop@googlemail.com", "+14155550292", "+14155550293"} <= withdrawn
     keys = shop.values(
         f"select unnest(suppression_keys) from marts.person_suppression_keys where person_id = '{person_of(shop, 910)}'"
     )
@@ -72,7 +72,7 @@ def test_a_family_is_several_people_whom_one_stop_silences(copy: Build) -> None:
     assert person_of(shop, 913) != person_of(shop, 914)
     rows = shop.rows(
         "select count(distinct person_id), list_sort(list_distinct(list(reason_codes[1]))) from marts.decisions"
-        " where identifier = '+14155550193'"
+        " where identifier = '+14155550293'"
     )
     assert rows == [(2, ["withdrawn"])]
     reasons = shop.values(
