@@ -8,11 +8,21 @@ bases as (
 ),
 
 places as (
-    select * from {{ ref('person_places') }}
+    select
+        *,
+        count(*) over (partition by person_id) as place_count
+    from {{ ref('person_places') }}
 ),
 
 keys as (
     select * from {{ ref('person_keys') }}
+),
+
+goods as (
+    select distinct
+        world,
+        product_category
+    from {{ ref('questions') }}
 ),
 
 -- What people did, and what platforms call a soft opt-in.
@@ -65,9 +75,7 @@ lawful as (
     from places
     inner join bases on places.country = bases.country
     group by places.person_id, bases.basis, bases.channel
-    having count(distinct (places.country, places.region)) = (
-        select count(*) from places as all_places where all_places.person_id = places.person_id
-    )
+    having count(*) = any_value(places.place_count)
 )
 
 select
@@ -76,10 +84,12 @@ select
     keys.identifier_type,
     keys.identifier,
     lawful.channel,
-    grounds.category,
+    goods.product_category,
     arg_max(grounds.ground_id, grounds.given_at) as ground_id,
     max(grounds.given_at) as granted_at,
-    max(coalesce(grounds.given_at + to_months(lawful.months), 'infinity'::timestamptz)) as granted_until
+    max(
+        coalesce(grounds.given_at + to_months(lawful.months), 'infinity'::timestamptz)
+    ) as granted_until
 from grounds
 inner join lawful
     on grounds.person_id = lawful.person_id and grounds.basis = lawful.basis
@@ -88,4 +98,13 @@ inner join keys
         grounds.person_id = keys.person_id
         and keys.identifier_type = case lawful.channel when 'email' then 'email' else 'phone' end
         and coalesce(grounds.identifier = keys.identifier, true)
-group by all
+-- A soft opt-in is good for the goods that it came with.
+inner join goods
+    on keys.world = goods.world and grounds.category in ('*', goods.product_category)
+group by
+    grounds.person_id,
+    keys.world,
+    keys.identifier_type,
+    keys.identifier,
+    lawful.channel,
+    goods.product_category

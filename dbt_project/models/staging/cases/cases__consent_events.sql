@@ -24,7 +24,8 @@ select
     coalesce(
         basis,
         case
-            when starts_with(state, 'granted') and read_actor in ('customer', 'unknown') then 'express'
+            when starts_with(state, 'granted') and read_actor in ('customer', 'unknown')
+                then 'express'
         end
     ) as basis,
     method,
@@ -77,7 +78,7 @@ union all by name
 select
     world,
     platform,
-    world || fact_id as consent_event_id,
+    world || fact_id || ' (sender)' as consent_event_id,
     account,
     null as record_id,
     'phone' as identifier_type,
