@@ -85,8 +85,8 @@ def retract(beginning: str, *, actor: str, reason: str, as_json: bool) -> int:
         console.print_json(asdict(receipt))
     else:
         console.out.print(
-            f"Took back the receipt of {receipt.registry} of {receipt.checked_on}: from the next build (audiences run) on "
-            "it counts no more. What was decided by it stays on record."
+            f"Took back the receipt of {receipt.registry} of {receipt.checked_on}: it counts no more from the next "
+            "build on (audiences run). What was decided by it stays on record."
         )
     return 0
 

@@ -6,6 +6,7 @@ value. Files of millions of rows pass through DuckDB alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -119,6 +120,8 @@ def _source(connection: duckdb.DuckDBPyConnection, file: Path, layout: Layout) -
 
 def _chosen(name: str, columns: list[str], layout: Layout) -> _Columns:
     """Which column is which; ConfigurationError when that is not clear."""
+    if any("@" in column or re.search(r"\d{7}", column) for column in columns):  # which no message may repeat
+        raise ConfigurationError(f"{name} begins with a row: put the names of its columns first, such as email,result.")
     plain = {column.strip("\"' ").casefold(): column for column in columns}
     listed = ", ".join(plain) or "none"
 
@@ -134,8 +137,7 @@ def _chosen(name: str, columns: list[str], layout: Layout) -> _Columns:
         identifier = plain[likely[0]]
     if identifier is None:
         raise ConfigurationError(
-            f"{name} has the columns {listed}: name the one with addresses or numbers by --column. (A CSV begins with "
-            "the names of its columns.)"
+            f"{name} has the columns {listed}: name the one with addresses or numbers by --column."
         )
     if layout.result and result:
         raise ConfigurationError(f"{name}: give --result for every row or --result-column, not both.")
