@@ -112,8 +112,7 @@ def standing(home: Home, state: State, platforms: Sequence[Platform], accounts: 
     """Look at everything once."""
     now = datetime.now(UTC)
     build, alive = _build(state, now), _alive(state)
-    ages, quarantined, guarded = _published(home, platforms, accounts, now)
-    undecided = reviews.waiting(home, state)
+    ages, quarantined, guarded, undecided = _published(home, state, platforms, accounts, now)
     queues = [
         Queue(lane=one.lane, stage=one.stage, files=one.files, oldest_seconds=round(one.oldest_seconds, 1))
         for one in Landing(home.landing).counts()
@@ -184,13 +183,14 @@ def _alive(state: State) -> bool:
 
 
 def _published(
-    home: Home, platforms: Sequence[Platform], accounts: Sequence[Account], now: datetime
-) -> tuple[list[SourceAge], int | None, list[registries.Standing]]:
-    """Ages of the sources, values in quarantine, registries; none and unknown before a build that published them."""
+    home: Home, state: State, platforms: Sequence[Platform], accounts: Sequence[Account], now: datetime
+) -> tuple[list[SourceAge], int | None, list[registries.Standing], list[reviews.Waiting]]:
+    """Sources, quarantine, registries, what waits for a person; none and unknown before a build that published them."""
     path = home.published_warehouse
     if not path.exists():
-        return [], None, []
+        return [], None, [], []
     guarded: list[registries.Standing] = []
+    undecided: list[reviews.Waiting] = []
     known: list[Source] = []
     count: tuple[int, ...] | None = None
     with duckdb.connect(str(path), read_only=True) as connection, contextlib.suppress(duckdb.CatalogException):
@@ -198,6 +198,7 @@ def _published(
         known = sources(connection, platforms, accounts)
         count = connection.execute("SELECT count(*) FROM marts.quarantine").fetchone()
         guarded = registries.standing(home, connection, now)
+        undecided = reviews.waiting_in(connection, state)
     ages = [
         SourceAge(
             source=f"{one.account} {one.object}",
@@ -207,7 +208,7 @@ def _published(
         )
         for one in known
     ]
-    return ages, count[0] if count else None, guarded
+    return ages, count[0] if count else None, guarded, undecided
 
 
 def _owed(state: State) -> list[Owed]:

@@ -75,23 +75,27 @@ class _Held:
 
 def waiting(home: Home, state: State, *, show: bool = False) -> list[Waiting]:
     """What waits, oldest first, as the published build and the verdicts since then have it; masked unless `show`."""
-    path = home.published_warehouse
-    if not path.exists():
+    if not home.published_warehouse.exists():
         return []
-    with duckdb.connect(str(path), read_only=True) as connection:
+    with duckdb.connect(str(home.published_warehouse), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        if not has_table(connection, "intermediate", "suppressions"):
-            return []
-        held = connection.execute(
-            "SELECT suppression_id, 'held', platform, account, coalesce(said_on, '*'), "
-            "coalesce(identifier, record_id), coalesce(words, source), effective_at, 1 FROM intermediate.suppressions "
-            "WHERE kind = 'held_for_review' AND ended_at IS NULL ORDER BY effective_at, 1"
-        ).fetchall()
-        unread = connection.execute(
-            "SELECT concat_ws(':', 'value', platform, coalesce(evidence ->> '$.value', '')), 'vocabulary', platform, "
-            "min(account), min(channel), '', coalesce(evidence ->> '$.value', ''), min(recorded_at), count(*) "
-            "FROM intermediate.consent_events WHERE method = 'unseen_value' GROUP BY ALL ORDER BY 8, 1"
-        ).fetchall()
+        return waiting_in(connection, state, show=show)
+
+
+def waiting_in(connection: duckdb.DuckDBPyConnection, state: State, *, show: bool = False) -> list[Waiting]:
+    """The same of an open published copy, whose session speaks UTC."""
+    if not has_table(connection, "intermediate", "suppressions"):
+        return []
+    held = connection.execute(
+        "SELECT suppression_id, 'held', platform, account, coalesce(said_on, '*'), "
+        "coalesce(identifier, record_id), coalesce(words, source), effective_at, 1 FROM intermediate.suppressions "
+        "WHERE kind = 'held_for_review' AND ended_at IS NULL ORDER BY effective_at, 1"
+    ).fetchall()
+    unread = connection.execute(
+        "SELECT concat_ws(':', 'value', platform, coalesce(evidence ->> '$.value', '')), 'vocabulary', platform, "
+        "min(account), min(channel), '', coalesce(evidence ->> '$.value', ''), min(recorded_at), count(*) "
+        "FROM intermediate.consent_events WHERE method = 'unseen_value' GROUP BY ALL ORDER BY 8, 1"
+    ).fetchall()
     decided = _verdicts(state, [row[0] for row in held])
     found = [
         Waiting(
