@@ -20,6 +20,7 @@ from dlt_sources.platform import Platform
 from orchestration.activation import approvals, baseline, needs
 from orchestration.activation.guards import Source, sources
 from orchestration.activation.ledger import reading
+from orchestration.activation.next_change import NextChange, next_change
 from orchestration.activation.state import State, builds, ledger, outbox, outcomes, plans
 from orchestration.home import Home
 from orchestration.inputs import registries, reviews
@@ -92,6 +93,7 @@ class Standing:
 
     at: datetime
     build: LastBuild | None
+    next_change: NextChange | None
     speed_lane_alive: bool
     sources: Sequence[SourceAge]
     queues: Sequence[Queue]
@@ -111,8 +113,13 @@ class Standing:
 def standing(home: Home, state: State, platforms: Sequence[Platform], accounts: Sequence[Account]) -> Standing:
     """Look at everything once."""
     now = datetime.now(UTC)
+<<<<<<< HEAD
     build, alive = _build(state, now), _alive(state)
     ages, quarantined, guarded, undecided = _published(home, state, platforms, accounts, now)
+=======
+    build, alive, coming = _build(state, now), _alive(state), next_change(home)
+    ages, quarantined = _published(home, platforms, accounts, now)
+>>>>>>> next
     queues = [
         Queue(lane=one.lane, stage=one.stage, files=one.files, oldest_seconds=round(one.oldest_seconds, 1))
         for one in Landing(home.landing).counts()
@@ -132,6 +139,7 @@ def standing(home: Home, state: State, platforms: Sequence[Platform], accounts: 
         *needs.of_calls(owed),
         *needs.of_unresolved(unresolved, unresolved_since, now),
         *needs.of_build(build),
+        *needs.of_clock(coming, now),
         *(f"The webhook feed of {text}" for text in silent),
         *(f"The source {one.source} is stale: nobody is added until it answers." for one in ages if one.stale),
         *(f"The registry {text}" for text in registries.wanting(guarded)),
@@ -143,6 +151,7 @@ def standing(home: Home, state: State, platforms: Sequence[Platform], accounts: 
     return Standing(
         at=now,
         build=build,
+        next_change=coming,
         speed_lane_alive=alive,
         sources=ages,
         queues=queues,

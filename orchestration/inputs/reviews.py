@@ -88,7 +88,7 @@ def waiting_in(connection: duckdb.DuckDBPyConnection, state: State, *, show: boo
         return []
     held = connection.execute(
         "SELECT suppression_id, 'held', platform, account, coalesce(said_on, '*'), "
-        "coalesce(identifier, record_id), coalesce(words, source), effective_at, 1 FROM intermediate.suppressions "
+        "coalesce(identifier, told, record_id), coalesce(words, source), effective_at, 1 FROM intermediate.suppressions "
         "WHERE kind = 'held_for_review' AND ended_at IS NULL ORDER BY effective_at, 1"
     ).fetchall()
     unread = connection.execute(
@@ -196,7 +196,7 @@ def _held(home: Home, reviewed_id: str) -> _Held:
         row = None
         if has_table(connection, "intermediate", "suppressions"):
             row = connection.execute(
-                "SELECT said_on, identifier_type, identifier, platform, account, record_id "
+                "SELECT said_on, identifier_type, coalesce(identifier, told), platform, account, record_id "
                 "FROM intermediate.suppressions WHERE suppression_id = $1 AND kind = 'held_for_review'",
                 [reviewed_id],
             ).fetchone()

@@ -16,7 +16,7 @@ CREATE SCHEMA IF NOT EXISTS intermediate;
 CREATE SCHEMA IF NOT EXISTS marts;
 CREATE TABLE intermediate.suppressions (
     suppression_id VARCHAR, platform VARCHAR, account VARCHAR, record_id VARCHAR, kind VARCHAR, identifier_type VARCHAR,
-    identifier VARCHAR, source VARCHAR, effective_at TIMESTAMPTZ, ended_at TIMESTAMPTZ, said_on VARCHAR, words VARCHAR
+    told VARCHAR, identifier VARCHAR, source VARCHAR, effective_at TIMESTAMPTZ, ended_at TIMESTAMPTZ, said_on VARCHAR, words VARCHAR
 );
 CREATE TABLE intermediate.consent_events (
     consent_event_id VARCHAR, platform VARCHAR, account VARCHAR, channel VARCHAR, method VARCHAR, evidence JSON,
@@ -63,8 +63,8 @@ def held(
     """A reason in the published build, by default a text that may mean stop."""
     at = NOW - timedelta(days=days)
     values = [suppression_id, "twilio", "main", record_id, kind, "email" if "@" in (identifier or "") else "phone"]
-    values += [identifier, "twilio wording", at, NOW if ended else None, said_on, words]  # type: ignore[list-item]
-    return "INSERT INTO intermediate.suppressions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values
+    values += [identifier, identifier, "twilio wording", at, NOW if ended else None, said_on, words]  # type: ignore[list-item]
+    return "INSERT INTO intermediate.suppressions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values
 
 
 def person(person_id: str, *identifiers: str) -> tuple[str, list[Any]]:
