@@ -50,19 +50,28 @@ def decide(home: Home, cases: Sequence[Case]) -> list[Answer]:
 
     AudiencesError when the models do not build.
     """
-    made = worlds.worlds(cases)
     with tempfile.TemporaryDirectory(prefix="audiences-decide-") as folder:
         scratch = Home(Path(folder))
-        scratch.data.mkdir(parents=True)
-        with duckdb.connect(str(scratch.warehouse)) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            worlds.write(connection, made)
-            warehouse.ensure_raw(connection, [], [])
-        _build(home, scratch)
+        made = build(home, scratch, cases)
         with duckdb.connect(str(scratch.warehouse), read_only=True) as connection:
             answers = answer(connection, made)
     order = {case.id: place for place, case in enumerate(cases)}
     return sorted(answers, key=lambda answer: (order[answer.case], answer.place))
+
+
+def build(home: Home, scratch: Home, cases: Sequence[Case]) -> list[World]:
+    """Write the worlds of the cases into a new warehouse and let dbt build the decisions there.
+
+    AudiencesError when the models do not build.
+    """
+    made = worlds.worlds(cases)
+    scratch.data.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(scratch.warehouse)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        worlds.write(connection, made)
+        warehouse.ensure_raw(connection, [], [])
+    _build(home, scratch)
+    return made
 
 
 def answer(connection: duckdb.DuckDBPyConnection, made: Sequence[World]) -> list[Answer]:
