@@ -310,6 +310,8 @@ select
     judged.evidence_ids,
     rules.rule_version,
     len(judged.found) = 0 as eligible,
+    -- A source that fell silent lets nobody in and throws nobody out.
+    len(list_filter(judged.found, lambda code: code <> 'stale_source')) = 0 as may_remain,
     judged.as_of as decided_as_of,
     judged.known_at,
     judged.next_change_at
