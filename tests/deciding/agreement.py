@@ -147,6 +147,7 @@ def main() -> None:
     options.add_argument("--batch", type=int, default=BATCH)
     options.add_argument("--examples", type=int, default=0, help="of each kind, made small")
     options.add_argument("--only", default="", help="kinds that have this in their name")
+    options.add_argument("--alone", action="store_true", help="one person each, so that nothing depends on identity")
     given = options.parse_args()
     found: list[Difference] = []
     questions, began = 0, time.monotonic()
@@ -154,19 +155,23 @@ def main() -> None:
         home = Home(Path(folder))
         home.data.mkdir(parents=True)
         for first in range(given.first, given.first + given.count, given.batch):
-            cases = [numbered(number) for number in range(first, min(first + given.batch, given.first + given.count))]
+            last = min(first + given.batch, given.first + given.count)
+            cases = [numbered(number, alone=given.alone) for number in range(first, last)]
             questions += sum(len(case.questions) for case in cases)
             found += differences(home, cases)
             print(
                 f"{first + len(cases)}: {len(found)} of {questions} differ, {time.monotonic() - began:.0f} s",
                 flush=True,
             )
+        words = Counter(word for one in found for word in one.kind.replace("MODELS ", "").replace("models ", "").split())
+        print(", ".join(f"{count} {word}" for word, count in words.most_common()))
         kinds: dict[str, list[Difference]] = defaultdict(list)
         for one in found:
             kinds[one.kind].append(one)
         for kind, count in Counter({kind: len(many) for kind, many in kinds.items()}).most_common():
             print(f"{count:6} {kind}   {' '.join(f'{one.case.id[8:]}.{one.place}' for one in kinds[kind][:4])}")
-        chosen = [one for kind, many in kinds.items() if given.only in kind for one in many[: given.examples]]
+        common = sorted((kind for kind in kinds if given.only in kind), key=lambda kind: -len(kinds[kind]))[:40]
+        chosen = [one for kind in common for one in kinds[kind][: given.examples]]
         for one, case in zip(chosen, made_small(home, chosen), strict=True):
             print(
                 f"--- {one.kind}: the oracle says {one.oracle}, the models {one.models}\n{as_yaml([expecting(case)])}"
