@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from orchestration.deciding.cases import Case
+from orchestration.deciding.cases import Case, Record
 from orchestration.deciding.decide import decide
 from orchestration.home import Home
 from tests.oracle import Answer, Rules
@@ -97,6 +97,8 @@ def smaller(cases: Sequence[Case], fail: Callable[[Sequence[Case]], Sequence[boo
 def _with_one_fact_less(case: Case) -> list[Case]:
     found = []
     for fact in case.facts:
+        if isinstance(fact, Record):
+            continue  # somebody has to be asked about
         left = [other for other in case.facts if other.id != fact.id and fact.id not in _named_by(other)]
         found.append(case.model_copy(update={"facts": left}))
     return found
