@@ -26,7 +26,11 @@ select
     ) as today,
     any_value(clock.as_of) as as_of,
     max(jurisdictions.required_level) as required_level,
-    max(jurisdictions.minimum_age) as minimum_age,
+    -- Where no sale is lawful, age is asked of as wherever restricted goods are advertised.
+    case
+        when max(jurisdictions.minimum_age) < 999 then max(jurisdictions.minimum_age)
+        else any_value({{ policy('marketing_floor_age') }}::integer)
+    end as minimum_age,
     max(jurisdictions.year_of) as year_of,
     min(jurisdictions.born_before) as born_before,
     list_distinct(flatten(list(jurisdictions.reason_codes))) as reason_codes,
