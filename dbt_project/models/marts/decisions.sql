@@ -1,3 +1,12 @@
+{#- What only a new fact takes away: while one of these stands, the rest may change and the answer
+    does not. -#}
+{% set lasting = [
+    'erased', 'legal_block', 'registry_hit', 'registry_stale', 'invalid_address', 'hard_bounce',
+    'carrier_block', 'spam_complaint', 'manual_block', 'withdrawn', 'held_for_review', 'no_grant',
+    'pending', 'not_granted', 'unknown', 'implied_expired', 'jurisdiction_unknown',
+    'age_no_evidence', 'identity_ambiguous', 'no_identifier',
+] %}
+
 with questions as (
     select * from {{ ref('questions') }}
 ),
@@ -8,6 +17,10 @@ keys as (
 
 blocks as (
     select * from {{ ref('question_blocks') }}
+),
+
+erasures as (
+    select * from {{ ref('identifier_erasures') }}
 ),
 
 minors as (
@@ -46,6 +59,10 @@ ages as (
     select * from {{ ref('age_state') }}
 ),
 
+coming as (
+    select * from {{ ref('coming_facts') }}
+),
+
 codes as (
     select list(code order by position) as in_order from {{ ref('reason_codes') }}
 ),
@@ -69,6 +86,16 @@ known as (
 
         coalesce(blocks.reason_codes, []) as block_codes,
         blocks.suppression_ids,
+        -- What begins or ends whatever else speaks against the person.
+        least(coming.comes_at, blocks.ends_at) as comes_at,
+
+        erasures.suppression_ids as erasure_ids,
+        erasures.erased_at is not null
+        and not coalesce(
+            case questions.purpose when 'marketing' then consent.acted_at else erasures.acted_at end
+            > erasures.erased_at,
+            false
+        ) as is_erased,
 
         coalesce(
             minors.is_child
@@ -78,6 +105,8 @@ known as (
             ),
             false
         ) as is_too_young,
+        minors.may_consent_from,
+        minors.next_change_at as grows_up_at,
 
         listed.fact_id as listing_id,
         listed.consent_lifts as consent_lifts_listing,
@@ -96,10 +125,12 @@ known as (
 
         consent.consent_event_id,
         coalesce(consent.state, 'no_grant') as consent_state,
+        coalesce(consent.state_beneath, 'no_grant') as consent_beneath,
         consent.is_express,
         consent.is_fresh as is_consent_fresh,
         consent.granted_at,
-        (consent.granted_at at time zone ages.time_zone)::date as granted_on,
+        (consent.granted_at at time zone coalesce(ages.time_zone, minors.time_zone))::date
+            as granted_on,
         consent.granted_until,
         consent.stale_at as consent_stale_at,
         implied.ground_id,
@@ -128,7 +159,13 @@ known as (
             and keys.identifier_type = blocks.identifier_type
             and keys.identifier = blocks.identifier
             and questions.question_id = blocks.question_id
+    left join erasures
+        on
+            keys.person_id = erasures.person_id
+            and keys.identifier_type = erasures.identifier_type
+            and keys.identifier = erasures.identifier
     left join minors on keys.person_id = minors.person_id
+    left join coming on keys.person_id = coming.person_id
     left join registries on questions.question_id = registries.question_id
     left join checked
         on questions.question_id = checked.question_id and keys.identifier = checked.identifier
@@ -158,41 +195,55 @@ known as (
             and questions.channel = ages.channel
 ),
 
+-- What a number that was given up after the consent says: it is somebody else's now.
+weighed as (
+    select
+        *,
+        coalesce(
+            identifier_type = 'phone'
+            and reassigned_since >= coalesce(granted_at::date, '-infinity'::date),
+            false
+        ) as is_reassigned
+    from known
+),
+
+granted as (
+    select
+        *,
+        consent_beneath = 'granted' and not is_reassigned and (is_express or not needs_express)
+            as has_grant
+    from weighed
+),
+
 -- Every reason that speaks against it, asked in the order of evaluation.
 considered as (
     select
         *,
         flatten([
-            -- Suppressions: erased, a legal block, a bad address, a complaint, a block by hand.
+            -- Suppressions: a legal block, a bad address, a complaint, a block by hand.
             block_codes,
             [
+                case when is_erased then 'erased' end,
                 case when purpose = 'marketing' and is_too_young then 'minor' end,
                 case
-                    when
-                        listing_id is not null
-                        and not (consent_lifts_listing and consent_state = 'granted')
+                    when listing_id is not null and not (consent_lifts_listing and has_grant)
                         then 'registry_hit'
                 end,
                 registry_code,
-                -- A number that was given up after the consent is somebody else's now.
-                case
-                    when
-                        channel in ('sms', 'mms', 'voice')
-                        and reassigned_since >= coalesce(granted_at::date, '-infinity'::date)
-                        then 'carrier_block'
+                case when is_reassigned then 'carrier_block' end,
+                case consent_state
+                    when 'withdrawn' then 'withdrawn'
+                    when 'held_for_review'
+                        then case when purpose = 'marketing' then 'held_for_review' end
                 end,
                 -- What the person must be told needs no grant, only the absence of a stop.
                 case
-                    when consent_state = 'withdrawn' then 'withdrawn'
-                    when purpose = 'transactional' then null
-                    when consent_state = 'held_for_review' then 'held_for_review'
-                    when consent_state = 'granted' and (is_express or not needs_express) then null
-                    when implied_until > as_of then null
-                    when consent_state <> 'granted' and not needs_grant then null
-                    when implied_until is not null or consent_state = 'expired'
+                    when purpose = 'transactional' or has_grant or implied_until > as_of then null
+                    when not needs_grant and consent_beneath <> 'granted' then null
+                    when implied_until is not null or consent_beneath = 'expired'
                         then 'implied_expired'
-                    when consent_state = 'granted' then 'no_grant'
-                    else consent_state
+                    when consent_beneath = 'granted' then 'no_grant'
+                    else consent_beneath
                 end,
                 case
                     when purpose = 'marketing' and is_place_unknown then 'jurisdiction_unknown'
@@ -207,17 +258,18 @@ considered as (
                 -- A consent given under age is void, and one before any proof is not good enough
                 -- for texts, whose carriers want the proof first.
                 case
-                    when consent_state <> 'granted' then null
-                    when granted_on < born_of_age_on then 'capacity_void'
+                    when purpose <> 'marketing' or not has_grant then null
+                    when granted_on < born_of_age_on or granted_on < may_consent_from
+                        then 'capacity_void'
                     when
-                        identifier_type = 'phone'
-                        and born_of_age_on is null
-                        and proven_of_age_on is not null
+                        channel <> 'email'
+                        and product_category <> 'none'
                         and not coalesce(granted_on >= proven_of_age_on, false)
                         then 'capacity_unproven'
                 end,
                 case
-                    when consent_state = 'granted' and not is_consent_fresh then 'stale_source'
+                    when purpose = 'marketing' and has_grant and not is_consent_fresh
+                        then 'stale_source'
                 end
             ]
         ]) as found,
@@ -225,17 +277,19 @@ considered as (
         least(
             age_changes_at,
             registry_stale_at,
-            case when consent_state = 'granted' then granted_until end,
+            case when purpose = 'marketing' and is_too_young then grows_up_at end,
             case when consent_state = 'granted' then consent_stale_at end,
+            case when purpose = 'marketing' and consent_state = 'granted' then granted_until end,
             case
                 when
-                    consent_state <> 'granted'
+                    purpose = 'marketing'
+                    and not (consent_state = 'granted' and (is_express or not needs_express))
                     and implied_until > as_of
                     and implied_until < 'infinity'::timestamptz
                     then implied_until
             end
-        ) as next_change_at
-    from known
+        ) as turns_at
+    from granted
 ),
 
 -- Telling a destination whom to leave alone needs no consent; only the erased are kept out of it.
@@ -263,6 +317,7 @@ select
     list_distinct(list_filter(
         flatten([
             coalesce(judged.suppression_ids, []),
+            coalesce(judged.erasure_ids, []),
             [judged.consent_event_id, judged.ground_id, judged.listing_id],
             coalesce(judged.age_evidence_ids, [])
         ]),
@@ -274,7 +329,15 @@ select
     len(list_filter(judged.found, lambda code: code <> 'stale_source')) = 0 as may_remain,
     judged.as_of as decided_as_of,
     judged.known_at,
-    judged.next_change_at
+    least(
+        judged.comes_at,
+        case
+            when
+                judged.purpose <> 'suppression'
+                and not list_has_any(judged.found, {{ lasting }})
+                then judged.turns_at
+        end
+    ) as next_change_at
 from judged
 cross join codes
 cross join rules

@@ -55,6 +55,22 @@ counting as (
             and judged.age_evidence_id = overruled.age_evidence_id
 ),
 
+-- When a proof ends that answered something, that may come to count.
+answers as (
+    select
+        proofs.person_id,
+        proofs.product_category,
+        proofs.channel,
+        min(proofs.stands_until) as first_lapse_at
+    from proofs
+    semi join overruled
+        on
+            proofs.person_id = overruled.person_id
+            and proofs.product_category = overruled.product_category
+            and proofs.channel = overruled.channel
+    group by proofs.person_id, proofs.product_category, proofs.channel
+),
+
 summed as (
     select
         person_id,
@@ -114,18 +130,28 @@ select
     rules.minimum_age,
     summed.born_of_age_on,
     summed.proven_of_age_on,
-    case
-        when summed.has_young then summed.grows_up_at
-        when summed.is_proven
-            then least(
-                nullif(summed.lapses_at, 'infinity'::timestamptz),
-                rules.rule_changes_on::timestamp at time zone rules.time_zone
-            )
-        else summed.ripens_at
-    end as next_change_at
+    least(
+        case
+            when summed.has_young then summed.grows_up_at
+            when not summed.is_proven then summed.ripens_at
+            when answers.person_id is not null
+                then least(answers.first_lapse_at, nullif(summed.lapses_at, 'infinity'::timestamptz))
+            else nullif(summed.lapses_at, 'infinity'::timestamptz)
+        end,
+        -- A rule begins and ends with its day in Greenwich.
+        case
+            when summed.person_id is not null
+                then rules.rule_changes_on::timestamp at time zone 'UTC'
+        end
+    ) as next_change_at
 from rules
 left join summed
     on
         rules.person_id = summed.person_id
         and rules.product_category = summed.product_category
         and rules.channel = summed.channel
+left join answers
+    on
+        rules.person_id = answers.person_id
+        and rules.product_category = answers.product_category
+        and rules.channel = answers.channel

@@ -3,41 +3,84 @@ with clock as (
 ),
 
 persons as (
-    select * from {{ ref('persons') }}
+    select
+        persons.person_id,
+        persons.world,
+        coalesce(persons.time_zone, {{ policy('unknown_time_zone') }}) as time_zone,
+        clock.as_of,
+        {{ policy('marketing_floor_age') }}::integer as floor_age,
+        {{ policy('child_data_age') }}::integer as child_age
+    from {{ ref('persons') }} as persons
+    inner join clock on persons.world = clock.world
 ),
 
 places as (
     select * from {{ ref('person_places') }}
 ),
 
-consents as (
-    select * from {{ ref('minimum_age') }}
-    where category = 'data_consent' and kind = 'age' and region = '*'
+ages as (
+    select * from {{ rules_of('minimum_age', [
+        'category', 'country', 'region', 'kind', 'value', 'effective_from', 'effective_to'
+    ]) }}
 ),
 
--- The ages below which somebody is a minor, and may not consent to the use of their data: the
--- highest of the places that count, or of the markets where none is known.
+in_force as (
+    select
+        clock.world,
+        ages.country,
+        ages.region,
+        try_cast(ages.value as integer) as consent_age
+    from clock
+    inner join ages on coalesce(clock.world = ages.world, true)
+    where
+        ages.category = 'data_consent'
+        and ages.kind = 'age'
+        and {{ in_force('ages', 'clock.as_of') }}
+),
+
+-- From when on one's own consent to the use of one's data counts, by country and region; a country
+-- whose region is not known takes the highest of them.
+consents as (
+    select
+        world,
+        country,
+        region,
+        max(consent_age) as consent_age
+    from in_force
+    group by world, country, region
+    union all
+    select
+        world,
+        country,
+        '?' as region,
+        max(consent_age) as consent_age
+    from in_force
+    group by world, country
+),
+
+-- Where several countries count, the one that protects longest does.
 limits as (
     select
-        persons.person_id,
-        persons.world,
-        any_value(clock.as_of) as as_of,
-        any_value(coalesce(persons.time_zone, {{ policy('unknown_time_zone') }})) as time_zone,
-        any_value({{ policy('marketing_floor_age') }}::integer) as floor_age,
-        max(coalesce(here.minimum_age, anywhere.minimum_age, {{ policy('child_data_age') }}::integer))
-            as consent_age
+        persons.*,
+        (persons.as_of at time zone persons.time_zone)::date as today,
+        max(coalesce(
+            greatest(there.consent_age, here.consent_age), anywhere.consent_age, persons.child_age
+        )) as consent_age
     from persons
-    inner join clock on persons.world = clock.world
     left join places on persons.person_id = places.person_id
-    left join consents as here
+    left join consents as there
         on
-            places.country = here.country
-            or (
-                places.country is null
-                and list_contains(string_split({{ policy('markets') }}, ','), here.country)
-            )
-    left join consents as anywhere on anywhere.country = '*'
-    group by persons.person_id, persons.world
+            persons.world = there.world
+            and places.country = there.country
+            and coalesce(places.region, '?') = there.region
+    left join consents as here
+        on persons.world = here.world and places.country = here.country and here.region = '*'
+    left join consents as anywhere
+        on
+            persons.world = anywhere.world
+            and anywhere.country = '*'
+            and anywhere.region = '*'
+    group by all
 ),
 
 judged as (
@@ -48,18 +91,19 @@ judged as (
         evidence.level,
         evidence.bound_name,
         evidence.verified_at,
-        evidence.threshold,
         evidence.is_bound and coalesce(evidence.stands_until > limits.as_of, true) as is_proof,
-        (limits.as_of at time zone limits.time_zone)::date as today,
-        -- The day from which the person was as old, as far as this evidence says.
+        -- The day from which the person was as old, as far as this evidence tells.
         case evidence.kind
             when 'dob' then {{ birthday('evidence.value', 'limits.floor_age') }}
             when 'over'
-                then {{ birthday('evidence.verified_at::date', 'limits.floor_age - evidence.threshold') }}
+                then {{ birthday(
+                    'evidence.verified_at::date', 'limits.floor_age - evidence.threshold'
+                ) }}
         end as floor_age_on,
-        case evidence.kind
-            when 'dob' then {{ birthday('evidence.value', 'limits.consent_age') }}
-        end as consent_age_on
+        case
+            when evidence.kind = 'dob' then {{ birthday('evidence.value', 'limits.consent_age') }}
+        end as consent_age_on,
+        case when evidence.kind = 'under' then evidence.threshold end as under_age
     from limits
     inner join {{ ref('credible_age_evidence') }} as evidence
         on limits.person_id = evidence.person_id
@@ -68,16 +112,16 @@ judged as (
         or (
             evidence.kind = 'dob'
             and evidence.value < evidence.recorded_on
-            and {{ birthday('evidence.value', 115) }}
-            > (limits.as_of at time zone limits.time_zone)::date
+            and {{ birthday('evidence.value', 115) }} > limits.today
         )
 ),
 
 proofs as (
     select * from judged
-    where is_proof and kind in ('dob', 'over') and today >= floor_age_on
+    where is_proof and today >= floor_age_on
 ),
 
+-- As in age_state: a birth date yields to stronger proof, a failed check to later proof.
 overruled as (
     select judged.age_evidence_id
     from judged
@@ -95,7 +139,7 @@ overruled as (
         )
 ),
 
-counting as (
+suspicions as (
     select * from judged
     where
         kind in ('dob', 'under')
@@ -111,11 +155,9 @@ summed as (
         list(age_evidence_id order by age_evidence_id) as age_evidence_ids,
         max(floor_age_on) as floor_age_on,
         max(consent_age_on) as consent_age_on,
-        coalesce(bool_or(kind = 'under' and threshold between 1 and floor_age), false)
-            as is_under_floor,
-        coalesce(bool_or(kind = 'under' and threshold between 1 and consent_age), false)
-            as is_under_consent
-    from counting
+        coalesce(bool_or(under_age between 1 and floor_age), false) as is_under_floor,
+        coalesce(bool_or(under_age between 1 and consent_age), false) as is_under_consent
+    from suspicions
     group by person_id, world, time_zone, today
 )
 
@@ -123,12 +165,12 @@ select
     person_id,
     world,
     age_evidence_ids,
+    time_zone,
     is_under_floor or coalesce(today < floor_age_on, false) as is_minor,
     -- Too young to consent to the use of their data: not written to at all.
     is_under_consent or coalesce(today < consent_age_on, false) as is_child,
-    -- What was agreed to before this day was never agreed to.
+    -- What was agreed to before that day was never agreed to.
     consent_age_on as may_consent_from,
-    time_zone,
     case
         when today < consent_age_on then consent_age_on::timestamp at time zone time_zone
         when today < floor_age_on then floor_age_on::timestamp at time zone time_zone

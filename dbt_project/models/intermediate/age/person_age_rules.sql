@@ -3,7 +3,14 @@ with clock as (
 ),
 
 persons as (
-    select * from {{ ref('persons') }}
+    select
+        persons.person_id,
+        persons.world,
+        clock.as_of,
+        coalesce(persons.time_zone, {{ policy('unknown_time_zone') }}) as time_zone,
+        {{ policy('marketing_floor_age') }}::integer as floor_age
+    from {{ ref('persons') }} as persons
+    inner join clock on persons.world = clock.world
 ),
 
 places as (
@@ -20,23 +27,20 @@ select
     persons.world,
     jurisdictions.product_category,
     jurisdictions.channel,
-    any_value(coalesce(persons.time_zone, {{ policy('unknown_time_zone') }})) as time_zone,
-    any_value(
-        (clock.as_of at time zone coalesce(persons.time_zone, {{ policy('unknown_time_zone') }}))::date
-    ) as today,
-    any_value(clock.as_of) as as_of,
+    any_value(persons.time_zone) as time_zone,
+    any_value((persons.as_of at time zone persons.time_zone)::date) as today,
+    any_value(persons.as_of) as as_of,
     max(jurisdictions.required_level) as required_level,
     -- Where no sale is lawful, age is asked of as wherever restricted goods are advertised.
     case
         when max(jurisdictions.minimum_age) < 999 then max(jurisdictions.minimum_age)
-        else any_value({{ policy('marketing_floor_age') }}::integer)
+        else any_value(persons.floor_age)
     end as minimum_age,
     max(jurisdictions.year_of) as year_of,
     min(jurisdictions.born_before) as born_before,
     list_distinct(flatten(list(jurisdictions.reason_codes))) as reason_codes,
     min(jurisdictions.rule_changes_on) as rule_changes_on
 from persons
-inner join clock on persons.world = clock.world
 left join places on persons.person_id = places.person_id
 -- Without any place the row without a country speaks.
 inner join jurisdictions

@@ -44,6 +44,31 @@ statements as (
     where origin_write_id is null
 ),
 
+-- What a platform does not show any more is what it showed last; without that somebody has to say.
+known_before as (
+    select hidden.consent_event_id
+    from statements as hidden
+    inner join statements as shown
+        on
+            hidden.platform = shown.platform
+            and hidden.account = shown.account
+            and hidden.identifier = shown.identifier
+            and hidden.effective_hi >= shown.effective_hi
+    where
+        hidden.state = 'last_known'
+        and shown.state not in ('last_known', 'unknown')
+    group by hidden.consent_event_id
+),
+
+erasures as (
+    select
+        identifier_type,
+        identifier,
+        max(erased_at) as erased_at
+    from {{ ref('identifier_erasures') }}
+    group by identifier_type, identifier
+),
+
 records as (
     select * from {{ ref('person_records') }}
 ),
@@ -126,18 +151,21 @@ heard as (
         case
             when resolved.state in ('withdrawn', 'erased') then 'withdrawn'
             when starts_with(resolved.state, 'granted') then 'granted'
+            when resolved.state = 'last_known'
+                then case when known_before.consent_event_id is null then 'hold' end
             else resolved.state
         end as state,
-        resolved.category is null
-        and coalesce(resolved.basis, '') not in ('implied_purchase', 'implied_inquiry', 'soft_opt_in')
-            as is_general,
+        -- Implied consent and soft opt-ins have rules of their own (see implied_grants).
+        resolved.category is null and coalesce(
+            resolved.basis not in ('implied_purchase', 'implied_inquiry', 'soft_opt_in'), true
+        ) as is_general,
         -- What may lift a withdrawal: the person's own express act, with evidence.
         coalesce(
             resolved.basis = 'express' and resolved.actor = 'customer' and resolved.has_evidence,
             false
         ) as is_act,
-        resolved.basis is not distinct from 'express' as is_express,
-        stale.stale_since is null as is_fresh,
+        coalesce(resolved.basis = 'express', false) as is_express,
+        (stale.stale_since is null) as is_fresh,
         stale.stale_at,
         resolved.effective_lo,
         resolved.effective_hi,
@@ -152,15 +180,29 @@ heard as (
     left join {{ ref('source_freshness') }} as stale
         on resolved.platform = stale.platform and resolved.account = stale.account
     left join kinds as told on resolved.channel = told.channel
+    left join known_before on resolved.consent_event_id = known_before.consent_event_id
+    left join erasures
+        on
+            resolved.identifier_type = erasures.identifier_type
+            and resolved.identifier = erasures.identifier
     where
+        -- What was granted before an erasure does not come back.
         (
+            not starts_with(resolved.state, 'granted')
+            or erasures.erased_at is null
+            or coalesce(resolved.effective_lo > erasures.erased_at, false)
+        )
+        and (
             resolved.channel in ('*', scopes.channel)
             -- A stop by one kind of text ends the other kind too; a grant is of the kind it names.
             or (resolved.state = 'withdrawn' and told.stops_with = asked.stops_with)
         )
         and (
             resolved.purpose in ('*', scopes.purpose)
-            or (scopes.channel = 'ads_audience' and resolved.purpose in ('profiling', 'sale_or_share'))
+            or (
+                scopes.channel = 'ads_audience'
+                and resolved.purpose in ('profiling', 'sale_or_share')
+            )
         )
         -- Where any sender may be meant, the strictest of them counts.
         and (
@@ -191,9 +233,8 @@ weighed as (
         max(until_place) filter (where state = 'withdrawn') as withdrawn,
         max(from_place) filter (where state = 'granted' and is_general) as granted,
         max(until_place) filter (where state in ('pending', 'not_granted')) as asked,
-        max(until_place) filter (
-            where state not in ('granted', 'withdrawn', 'pending', 'not_granted')
-        ) as shown,
+        max(until_place) filter (where state = 'unknown') as shown,
+        max(until_place) filter (where state = 'hold') as held,
         max(effective_hi) filter (where state = 'withdrawn') as withdrawn_at,
         max(effective_lo) filter (where state = 'granted' and is_general) as granted_at,
         max(effective_lo) filter (where state = 'granted' and is_act) as acted_at,
@@ -201,10 +242,12 @@ weighed as (
             where state = 'granted' and is_general
         ) as granted_until,
         bool_or(state = 'unknown') as is_default_seen,
-        bool_or(state = 'last_known') as is_archived,
+        max(effective_hi) filter (where state = 'hold') as held_at,
         coalesce(bool_or(state = 'granted' and is_express), false) as is_express,
         coalesce(bool_or(state = 'granted' and is_fresh), false) as is_fresh,
-        max(coalesce(stale_at, 'infinity'::timestamptz)) filter (where state = 'granted') as stale_at
+        max(coalesce(stale_at, 'infinity'::timestamptz)) filter (
+            where state = 'granted'
+        ) as stale_at
     from heard
     group by scope_number, identifier_type, identifier
 ),
@@ -219,12 +262,22 @@ judged as (
                 weighed.withdrawn is not null
                 and not coalesce(weighed.acted_at > weighed.withdrawn_at, false)
                 then 'withdrawn'
+            when
+                weighed.held is not null
+                and not coalesce(weighed.acted_at > weighed.held_at, false)
+                then 'held_for_review'
             when weighed.granted_until > scopes.as_of then 'granted'
-            when weighed.is_archived then 'held_for_review'
             when weighed.granted is not null then 'expired'
             when weighed.asked is not null then 'asked'
             when weighed.is_default_seen then 'unknown'
-        end as finding
+        end as finding,
+        -- What there would be without what closes it.
+        case
+            when weighed.granted_until > scopes.as_of then 'granted'
+            when weighed.granted is not null then 'expired'
+            when weighed.asked is not null then 'asked'
+            when weighed.is_default_seen then 'unknown'
+        end as beneath
     from weighed
     inner join scopes on weighed.scope_number = scopes.scope_number
 ),
@@ -235,9 +288,10 @@ proven as (
         case
             when finding = 'withdrawn' then withdrawn
             when finding in ('granted', 'expired') then granted
-            when finding = 'held_for_review' then shown
+            when finding = 'held_for_review' then held
             else coalesce(asked, shown)
-        end as statement
+        end as statement,
+        coalesce(asked, shown) as asked_statement
     from judged
 )
 
@@ -252,12 +306,16 @@ select
     proven.sender,
     -- A question that was asked says more than a default value, however new that is.
     case proven.finding when 'asked' then statements.state else proven.finding end as state,
+    case proven.beneath when 'asked' then asked.state else proven.beneath end as state_beneath,
     proven.is_express,
     proven.is_fresh,
     case when proven.stale_at < 'infinity'::timestamptz then proven.stale_at end as stale_at,
     proven.granted_at,
+    proven.acted_at,
     case when proven.granted_until < 'infinity'::timestamptz then proven.granted_until end
         as granted_until,
     proven.withdrawn_at
 from proven
 left join statements on {{ hash_in('proven.statement') }} = hash(statements.consent_event_id)
+left join statements as asked
+    on {{ hash_in('proven.asked_statement') }} = hash(asked.consent_event_id)

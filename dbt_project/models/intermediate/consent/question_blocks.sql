@@ -2,6 +2,15 @@ with questions as (
     select * from {{ ref('questions') }}
 ),
 
+-- An erasure may have been ended for one identifier and stand for another (identifier_erasures).
+person_blocks as (
+    select
+        * replace (
+            list_filter(reason_codes, lambda code: code <> 'erased') as reason_codes
+        )
+    from {{ ref('person_blocks') }}
+),
+
 -- A block binds the questions of the channels and topics that it names.
 blocks as (
     select
@@ -10,7 +19,8 @@ blocks as (
         blocks.identifier_type,
         blocks.identifier,
         blocks.reason_codes,
-        blocks.suppression_ids
+        blocks.suppression_ids,
+        blocks.ends_at
     from {{ ref('identifier_blocks') }} as blocks
     inner join questions
         on
@@ -26,8 +36,9 @@ blocks as (
         keys.identifier_type,
         keys.identifier,
         blocks.reason_codes,
-        blocks.suppression_ids
-    from {{ ref('person_blocks') }} as blocks
+        blocks.suppression_ids,
+        blocks.ends_at
+    from person_blocks as blocks
     inner join {{ ref('decided_identifiers') }} as keys on blocks.person_id = keys.person_id
     inner join questions
         on
@@ -43,6 +54,7 @@ select
     identifier_type,
     identifier,
     list_sort(list_distinct(flatten(list(reason_codes)))) as reason_codes,
-    list_sort(list_distinct(flatten(list(suppression_ids)))) as suppression_ids
+    list_sort(list_distinct(flatten(list(suppression_ids)))) as suppression_ids,
+    min(ends_at) as ends_at
 from blocks
 group by question_id, person_id, identifier_type, identifier
