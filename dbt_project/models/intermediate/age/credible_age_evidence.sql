@@ -57,6 +57,15 @@ acts as (
         and events.recorded_at <= clock.known_at
 ),
 
+-- Nothing from before an erasure comes back.
+erased as (
+    select
+        person_id,
+        max(erased_at) as erased_at
+    from {{ ref('identifier_erasures') }}
+    group by person_id
+),
+
 -- Orders and logins that show that a proof is still about whoever uses the account.
 anchors as (
     select
@@ -96,7 +105,8 @@ select
     evidence.recorded_at::date as recorded_on,
     -- A proof that bears another name than its record has by now is somebody else's.
     coalesce(evidence.given_name = evidence.record_name, true)
-    and taken_over.age_evidence_id is null as is_bound,
+    and taken_over.age_evidence_id is null
+    and coalesce(evidence.verified_at > erased.erased_at, true) as is_bound,
     least(
         evidence.expires_at,
         evidence.verified_at + case expiries.expires_unit
@@ -107,6 +117,7 @@ select
     ) as stands_until
 from named as evidence
 left join expiries on evidence.level = expiries.level
+left join erased on evidence.person_id = erased.person_id
 left join anchors on evidence.age_evidence_id = anchors.age_evidence_id
 left join taken_over on evidence.age_evidence_id = taken_over.age_evidence_id
 left join placeholders
