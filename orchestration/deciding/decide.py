@@ -121,6 +121,27 @@ def _asked(world: World, question: Question) -> dict[str, str | None]:
 
 def _answer(world: World, place: int, found: Sequence[tuple[Any, ...]]) -> Answer:
     question = world.questions[place]
+<<<<<<< HEAD
+=======
+    found = connection.execute(
+        """
+        SELECT identifier, eligible, reason_codes, evidence_ids, rule_version, next_change_at FROM marts.decisions
+        WHERE question_id = $question
+            AND identifier = coalesce($identifier, identifier)
+            AND person_id IN (
+                SELECT person_id FROM intermediate.person_records
+                WHERE world = $world AND record_key = coalesce($record, record_key)
+            )
+        ORDER BY identifier, eligible, person_id
+        """,
+        {
+            "question": worlds.question_id(world, question),
+            "identifier": question.identifier and world.name + _normal(question.identifier),
+            "world": world.name,
+            "record": question.record and worlds.record_key(world, question.record),
+        },
+    ).fetchall()
+>>>>>>> next
     empty: tuple[Any, ...] = ("", False, ["no_identifier"], [], "", None)
     _, eligible, codes, evidence, version, change = found[0] if found else empty
     return Answer(
@@ -134,15 +155,10 @@ def _answer(world: World, place: int, found: Sequence[tuple[Any, ...]]) -> Answe
         rule_version=version,
         next_change_at=change,
         unexpected=[
-            *(["several identifiers can be meant; write `identifier:`"] if len(found) > 1 else []),
+            *(["several identifiers can be meant; write `identifier:`"] if len({one[0] for one in found}) > 1 else []),
             *_unexpected(question, eligible, codes, change),
         ],
     )
-
-
-def _record_key(world: World, record: str) -> str:
-    platform, account, record_id = record.split(":", 2)
-    return f"{platform}:{world.name}{account}:{record_id}"
 
 
 def _normal(identifier: str) -> str:

@@ -2,15 +2,6 @@ with questions as (
     select * from {{ ref('questions') }}
 ),
 
--- An erasure may have been ended for one identifier and stand for another (identifier_erasures).
-person_blocks as (
-    select
-        * replace (
-            list_filter(reason_codes, lambda code: code <> 'erased') as reason_codes
-        )
-    from {{ ref('person_blocks') }}
-),
-
 -- A block binds the questions of the channels and topics that it names.
 blocks as (
     select
@@ -20,6 +11,7 @@ blocks as (
         blocks.identifier,
         blocks.reason_codes,
         blocks.suppression_ids,
+        blocks.erased_at,
         blocks.ends_at
     from {{ ref('identifier_blocks') }} as blocks
     inner join questions
@@ -37,8 +29,9 @@ blocks as (
         keys.identifier,
         blocks.reason_codes,
         blocks.suppression_ids,
+        blocks.erased_at,
         blocks.ends_at
-    from person_blocks as blocks
+    from {{ ref('person_blocks') }} as blocks
     inner join {{ ref('decided_identifiers') }} as keys on blocks.person_id = keys.person_id
     inner join questions
         on
@@ -55,6 +48,7 @@ select
     identifier,
     list_sort(list_distinct(flatten(list(reason_codes)))) as reason_codes,
     list_sort(list_distinct(flatten(list(suppression_ids)))) as suppression_ids,
+    max(erased_at) as erased_at,
     min(ends_at) as ends_at
 from blocks
 group by question_id, person_id, identifier_type, identifier
