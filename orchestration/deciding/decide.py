@@ -82,7 +82,7 @@ def answer(connection: duckdb.DuckDBPyConnection, made: Sequence[World]) -> list
     connection.register("asked", pa.Table.from_pylist(rows, _ASKED))
     found = connection.execute(
         """
-        SELECT DISTINCT asked.number, decisions.identifier, decisions.eligible, decisions.reason_codes,
+        SELECT DISTINCT asked.number, decisions.person_id, decisions.identifier, decisions.eligible, decisions.reason_codes,
             decisions.evidence_ids, decisions.rule_version, decisions.next_change_at
         FROM asked
         JOIN marts.decisions AS decisions ON asked.question_id = decisions.question_id
@@ -90,12 +90,12 @@ def answer(connection: duckdb.DuckDBPyConnection, made: Sequence[World]) -> list
             ON asked.world = records.world AND decisions.person_id = records.person_id
         WHERE coalesce(asked.identifier = decisions.identifier, true)
             AND coalesce(asked.record_key = records.record_key, true)
-        ORDER BY asked.number, decisions.identifier
+        ORDER BY asked.number, decisions.identifier, decisions.eligible, decisions.person_id
         """
     ).fetchall()
     connection.unregister("asked")
     told: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for number, *row in found:
+    for number, _, *row in found:
         told[number].append(tuple(row))
     return [_answer(world, place, told[number]) for number, (world, place) in enumerate(asked)]
 
@@ -115,33 +115,12 @@ def _asked(world: World, question: Question) -> dict[str, str | None]:
         "world": world.name,
         "question_id": worlds.question_id(world, question),
         "identifier": world.name + _normal(question.identifier) if question.identifier else None,
-        "record_key": _record_key(world, question.record) if question.record else None,
+        "record_key": worlds.record_key(world, question.record) if question.record else None,
     }
 
 
 def _answer(world: World, place: int, found: Sequence[tuple[Any, ...]]) -> Answer:
     question = world.questions[place]
-<<<<<<< HEAD
-=======
-    found = connection.execute(
-        """
-        SELECT identifier, eligible, reason_codes, evidence_ids, rule_version, next_change_at FROM marts.decisions
-        WHERE question_id = $question
-            AND identifier = coalesce($identifier, identifier)
-            AND person_id IN (
-                SELECT person_id FROM intermediate.person_records
-                WHERE world = $world AND record_key = coalesce($record, record_key)
-            )
-        ORDER BY identifier, eligible, person_id
-        """,
-        {
-            "question": worlds.question_id(world, question),
-            "identifier": question.identifier and world.name + _normal(question.identifier),
-            "world": world.name,
-            "record": question.record and worlds.record_key(world, question.record),
-        },
-    ).fetchall()
->>>>>>> next
     empty: tuple[Any, ...] = ("", False, ["no_identifier"], [], "", None)
     _, eligible, codes, evidence, version, change = found[0] if found else empty
     return Answer(

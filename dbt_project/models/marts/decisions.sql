@@ -19,10 +19,6 @@ blocks as (
     select * from {{ ref('question_blocks') }}
 ),
 
-erasures as (
-    select * from {{ ref('identifier_erasures') }}
-),
-
 minors as (
     select * from {{ ref('minors') }}
 ),
@@ -106,17 +102,10 @@ known as (
         coalesce(blocks.reason_codes, []) as block_codes,
         -- An express act after an erasure opens the identifier and channel that it names.
         coalesce(consent.acted_at > blocks.erased_at, false) as is_given_anew,
+        blocks.erased_at,
         blocks.suppression_ids,
         -- What begins or ends whatever else speaks against the person.
         least(coming.comes_at, blocks.ends_at) as comes_at,
-
-        erasures.suppression_ids as erasure_ids,
-        erasures.erased_at is not null
-        and not coalesce(
-            case questions.purpose when 'marketing' then consent.acted_at else erasures.acted_at end
-            > erasures.erased_at,
-            false
-        ) as is_erased,
 
         coalesce(
             minors.is_child
@@ -182,11 +171,6 @@ known as (
             and keys.identifier_type = blocks.identifier_type
             and keys.identifier = blocks.identifier
             and questions.question_id = blocks.question_id
-    left join erasures
-        on
-            keys.person_id = erasures.person_id
-            and keys.identifier_type = erasures.identifier_type
-            and keys.identifier = erasures.identifier
     left join minors on keys.person_id = minors.person_id
     left join coming on keys.person_id = coming.person_id
     left join registries on questions.question_id = registries.question_id
@@ -240,8 +224,11 @@ weighed as (
 granted as (
     select
         *,
-        consent_beneath = 'granted' and not is_reassigned and (is_express or not needs_express)
-            as has_grant
+        -- Nothing from before an erasure comes back.
+        consent_beneath = 'granted'
+        and not is_reassigned
+        and coalesce(granted_at > erased_at, erased_at is null)
+        and (is_express or not needs_express) as has_grant
     from weighed
 ),
 
@@ -250,12 +237,6 @@ considered as (
     select
         *,
         flatten([
-<<<<<<< HEAD
-            -- Suppressions: a legal block, a bad address, a complaint, a block by hand.
-            block_codes,
-            [
-                case when is_erased then 'erased' end,
-=======
             -- Suppressions: erased, a legal block, a bad address, a complaint, a block by hand.
             list_filter(block_codes, lambda code: code <> 'erased' or not is_given_anew),
             [
@@ -264,7 +245,6 @@ considered as (
                     when is_anybodys and purpose = 'marketing' and product_category <> 'none'
                         then 'identity_ambiguous'
                 end,
->>>>>>> next
                 case when purpose = 'marketing' and is_too_young then 'minor' end,
                 case
                     when listing_id is not null and not (consent_lifts_listing and has_grant)
@@ -358,7 +338,6 @@ select
     list_distinct(list_filter(
         flatten([
             coalesce(judged.suppression_ids, []),
-            coalesce(judged.erasure_ids, []),
             [judged.consent_event_id, judged.ground_id, judged.listing_id],
             coalesce(judged.age_evidence_ids, [])
         ]),

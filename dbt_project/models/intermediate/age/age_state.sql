@@ -31,7 +31,6 @@ overruled as (
             and judged.channel = proofs.channel
             and coalesce(judged.bound_name = proofs.bound_name, true)
     where
-<<<<<<< HEAD
         not judged.is_old_enough
         and (
             (judged.kind = 'dob' and proofs.level > judged.level)
@@ -42,36 +41,6 @@ overruled as (
                 and proofs.verified_at > judged.verified_at
             )
         )
-=======
-        weaker.kind = 'dob'
-        and stronger.kind in ('dob', 'over')
-        and weaker.level < stronger.level
-        and not stronger.is_dead
-    group by all
-),
-
--- A failed check stands until proof of at least its level came after it.
-answered as (
-    select
-        failure.person_id,
-        failure.product_category,
-        failure.channel,
-        failure.age_evidence_id
-    from judged as failure
-    inner join judged as proof
-        on
-            failure.person_id = proof.person_id
-            and failure.product_category = proof.product_category
-            and failure.channel = proof.channel
-    where
-        failure.kind in ('fail', 'under')
-        and proof.kind in ('dob', 'over')
-        and proof.level >= failure.level
-        -- A date typed after a typed one failed contradicts it.
-        and proof.level > 2
-        and not proof.is_dead
-        and proof.verified_at > failure.verified_at
->>>>>>> next
     group by all
 ),
 

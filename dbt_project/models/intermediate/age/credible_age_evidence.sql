@@ -28,36 +28,7 @@ named as (
         {{ name_key('evidence.bound_name') }} as given_name,
         {{ name_key("concat_ws(' ', records.first_name, records.last_name)") }} as record_name
     from evidence
-<<<<<<< HEAD
     left join records
-=======
-    inner join clock on evidence.world = clock.world
-    inner join {{ ref('customer_events') }} as events
-        on
-            evidence.person_id = events.person_id
-            and coalesce(lower(trim(evidence.bound_name)) = lower(trim(events.person_name)), true)
-    where
-        events.event_name in ('order_placed', 'login')
-        and events.occurred_at < clock.as_of
-        and events.recorded_at <= clock.known_at
-    group by evidence.age_evidence_id
-),
-
-erased as (
-    select
-        person_id,
-        max(erased_at) as erased_at
-    from {{ ref('person_blocks') }}
-    where erased_at is not null
-    group by person_id
-),
-
--- A proof that bears another name than its record has by now is somebody else's.
-renamed as (
-    select evidence.age_evidence_id
-    from evidence
-    inner join records
->>>>>>> next
         on
             evidence.platform = records.platform
             and evidence.account = records.account
@@ -86,12 +57,12 @@ acts as (
         and events.recorded_at <= clock.known_at
 ),
 
--- Nothing from before an erasure comes back.
 erased as (
     select
         person_id,
         max(erased_at) as erased_at
-    from {{ ref('identifier_erasures') }}
+    from {{ ref('person_blocks') }}
+    where erased_at is not null
     group by person_id
 ),
 
@@ -131,17 +102,12 @@ select
     evidence.value,
     coalesce(evidence.given_name, evidence.record_name) as bound_name,
     evidence.verified_at,
-<<<<<<< HEAD
     evidence.recorded_at::date as recorded_on,
     -- A proof that bears another name than its record has by now is somebody else's.
     coalesce(evidence.given_name = evidence.record_name, true)
-    and taken_over.age_evidence_id is null
-    and coalesce(evidence.verified_at > erased.erased_at, true) as is_bound,
-=======
-    renamed.age_evidence_id is null as is_bound,
+    and taken_over.age_evidence_id is null as is_bound,
     -- What was proven before an erasure is proven no more; what speaks against somebody still does.
     coalesce(evidence.verified_at <= erased.erased_at, false) as is_dead,
->>>>>>> next
     least(
         evidence.expires_at,
         evidence.verified_at + case expiries.expires_unit
@@ -154,12 +120,7 @@ from named as evidence
 left join expiries on evidence.level = expiries.level
 left join erased on evidence.person_id = erased.person_id
 left join anchors on evidence.age_evidence_id = anchors.age_evidence_id
-<<<<<<< HEAD
 left join taken_over on evidence.age_evidence_id = taken_over.age_evidence_id
-=======
-left join renamed on evidence.age_evidence_id = renamed.age_evidence_id
-left join erased on evidence.person_id = erased.person_id
->>>>>>> next
 left join placeholders
     on evidence.value = placeholders.birth_date and evidence.level <= placeholders.level
 where placeholders.birth_date is null

@@ -28,16 +28,12 @@ select
                 then {{ birthday('evidence.value', 115) }}::timestamp at time zone rules.time_zone
         end
     ) as stands_until,
-<<<<<<< HEAD
     evidence.level >= rules.required_level as is_strong_enough,
     -- What is old or another's proves nothing any more, and still speaks against the person.
     evidence.kind in ('dob', 'over')
     and evidence.is_bound
+    and not evidence.is_dead
     and coalesce(evidence.stands_until > rules.as_of, true) as is_proof,
-=======
-    evidence.is_dead,
-    evidence.level >= rules.required_level and not evidence.is_dead as is_strong_enough,
->>>>>>> next
     case evidence.kind
         when 'dob'
             then case

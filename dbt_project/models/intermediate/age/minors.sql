@@ -83,7 +83,6 @@ limits as (
     group by all
 ),
 
-<<<<<<< HEAD
 judged as (
     select
         limits.*,
@@ -92,7 +91,9 @@ judged as (
         evidence.level,
         evidence.bound_name,
         evidence.verified_at,
-        evidence.is_bound and coalesce(evidence.stands_until > limits.as_of, true) as is_proof,
+        evidence.is_bound
+        and not evidence.is_dead
+        and coalesce(evidence.stands_until > limits.as_of, true) as is_proof,
         -- The day from which the person was as old, as far as this evidence tells.
         case evidence.kind
             when 'dob' then {{ birthday('evidence.value', 'limits.floor_age') }}
@@ -160,38 +161,23 @@ summed as (
         coalesce(bool_or(under_age between 1 and consent_age), false) as is_under_consent
     from suspicions
     group by person_id, world, time_zone, today
-)
+),
 
-select
-    person_id,
-    world,
-    age_evidence_ids,
-    time_zone,
-    is_under_floor or coalesce(today < floor_age_on, false) as is_minor,
-    -- Too young to consent to the use of their data: not written to at all.
-    is_under_consent or coalesce(today < consent_age_on, false) as is_child,
-    -- What was agreed to before that day was never agreed to.
-    consent_age_on as may_consent_from,
-    case
-        when today < consent_age_on then consent_age_on::timestamp at time zone time_zone
-        when today < floor_age_on then floor_age_on::timestamp at time zone time_zone
-    end as next_change_at
-from summed
-=======
 young as (
     select
         person_id,
         world,
         age_evidence_ids,
+        time_zone,
+        is_under_floor or coalesce(today < floor_age_on, false) as is_minor,
         -- Too young to consent to the use of their data: not written to at all.
-        today < {{ birthday('born_on', 'consent_age') }} as is_child,
+        is_under_consent or coalesce(today < consent_age_on, false) as is_child,
+        consent_age_on as may_consent_from,
         case
-            when today < {{ birthday('born_on', 'consent_age') }}
-                then {{ birthday('born_on', 'consent_age') }}::timestamp at time zone time_zone
-            else {{ birthday('born_on', 'floor_age') }}::timestamp at time zone time_zone
+            when today < consent_age_on then consent_age_on::timestamp at time zone time_zone
+            when today < floor_age_on then floor_age_on::timestamp at time zone time_zone
         end as next_change_at
-    from aged
-    where today < {{ birthday('born_on', 'floor_age') }}
+    from summed
 ),
 
 components as (
@@ -235,6 +221,7 @@ suspected as (
         young.next_change_at
     from young
     inner join components on young.person_id = components.person_id
+    where young.is_minor or young.is_child
     union all
     select
         components.circle,
@@ -253,15 +240,34 @@ circles as (
         min(next_change_at) as next_change_at
     from suspected
     group by circle
+),
+
+suspects as (
+    select
+        components.person_id,
+        components.world,
+        list_sort(list_distinct(flatten(list(circles.age_evidence_ids)))) as age_evidence_ids,
+        bool_or(circles.is_child) as is_child,
+        min(circles.next_change_at) as next_change_at
+    from components
+    inner join circles on components.circle = circles.circle
+    group by components.person_id, components.world
+),
+
+told as (
+    select * from young
+    where may_consent_from is not null
 )
 
 select
-    components.person_id,
-    any_value(components.world) as world,
-    list_sort(list_distinct(flatten(list(circles.age_evidence_ids)))) as age_evidence_ids,
-    bool_or(circles.is_child) as is_child,
-    min(circles.next_change_at) as next_change_at
-from components
-inner join circles on components.circle = circles.circle
-group by components.person_id
->>>>>>> next
+    coalesce(suspects.person_id, told.person_id) as person_id,
+    coalesce(suspects.world, told.world) as world,
+    coalesce(suspects.age_evidence_ids, told.age_evidence_ids) as age_evidence_ids,
+    suspects.person_id is not null as is_minor,
+    coalesce(suspects.is_child, false) as is_child,
+    -- What was agreed to before that day was never agreed to.
+    told.may_consent_from,
+    told.time_zone,
+    suspects.next_change_at
+from suspects
+full join told on suspects.person_id = told.person_id

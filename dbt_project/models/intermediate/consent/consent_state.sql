@@ -44,7 +44,6 @@ statements as (
     where origin_write_id is null
 ),
 
-<<<<<<< HEAD
 -- What a platform does not show any more is what it showed last; without that somebody has to say.
 known_before as (
     select hidden.consent_event_id
@@ -61,25 +60,6 @@ known_before as (
     group by hidden.consent_event_id
 ),
 
-erasures as (
-    select
-        identifier_type,
-        identifier,
-        max(erased_at) as erased_at
-    from {{ ref('identifier_erasures') }}
-    group by identifier_type, identifier
-),
-
-records as (
-    select * from {{ ref('person_records') }}
-),
-
-keys as (
-    select * from {{ ref('person_keys') }}
-),
-
-=======
->>>>>>> next
 -- Whom a withdrawal reaches beyond the identifier it names.
 reached as (
     select * from {{ ref('fact_identifiers') }}
@@ -172,18 +152,8 @@ heard as (
         on resolved.platform = stale.platform and resolved.account = stale.account
     left join kinds as told on resolved.channel = told.channel
     left join known_before on resolved.consent_event_id = known_before.consent_event_id
-    left join erasures
-        on
-            resolved.identifier_type = erasures.identifier_type
-            and resolved.identifier = erasures.identifier
     where
-        -- What was granted before an erasure does not come back.
         (
-            not starts_with(resolved.state, 'granted')
-            or erasures.erased_at is null
-            or coalesce(resolved.effective_lo > erasures.erased_at, false)
-        )
-        and (
             resolved.channel in ('*', scopes.channel)
             -- A stop by one kind of text ends the other kind too; a grant is of the kind it names.
             or (resolved.state = 'withdrawn' and told.stops_with = asked.stops_with)
@@ -303,7 +273,6 @@ select
     proven.is_fresh,
     case when proven.stale_at < 'infinity'::timestamptz then proven.stale_at end as stale_at,
     proven.granted_at,
-    proven.acted_at,
     case when proven.granted_until < 'infinity'::timestamptz then proven.granted_until end
         as granted_until,
     proven.withdrawn_at,
