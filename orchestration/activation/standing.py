@@ -113,13 +113,8 @@ class Standing:
 def standing(home: Home, state: State, platforms: Sequence[Platform], accounts: Sequence[Account]) -> Standing:
     """Look at everything once."""
     now = datetime.now(UTC)
-<<<<<<< HEAD
-    build, alive = _build(state, now), _alive(state)
-    ages, quarantined, guarded, undecided = _published(home, state, platforms, accounts, now)
-=======
     build, alive, coming = _build(state, now), _alive(state), next_change(home)
-    ages, quarantined = _published(home, platforms, accounts, now)
->>>>>>> next
+    ages, quarantined, guarded, undecided = _published(home, state, platforms, accounts, now)
     queues = [
         Queue(lane=one.lane, stage=one.stage, files=one.files, oldest_seconds=round(one.oldest_seconds, 1))
         for one in Landing(home.landing).counts()
