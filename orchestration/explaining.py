@@ -8,7 +8,8 @@ from rich.table import Table
 
 from orchestration import console
 from orchestration.activation.funnel import Funnel
-from orchestration.activation.why import Answer, InAudience, why
+from orchestration.activation.answer import Answer, InAudience
+from orchestration.activation.why import why
 from orchestration.home import Home
 
 _STANDS = {"in": "IN", "out": "OUT", "not_interested": "not in its segment"}
