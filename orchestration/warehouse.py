@@ -43,6 +43,22 @@ _OWN_TABLES = {
     "webhooks": _WEBHOOK,
     "registry_receipts": (
         "receipt_id VARCHAR, registry VARCHAR, identifier VARCHAR, result VARCHAR, since DATE, compared_at TIMESTAMPTZ, "
+        "recorded_at TIMESTAMPTZ, retracted_at TIMESTAMPTZ"
+    ),
+    "registry_imports": (
+        "import_id VARCHAR, registry VARCHAR, checked_on DATE, whole_list BOOLEAN, actor VARCHAR, file VARCHAR, "
+        "fingerprint VARCHAR, read_rows BIGINT, imported_at TIMESTAMPTZ, retracted_at TIMESTAMPTZ"
+    ),
+    "registry_misfits": (
+        "import_id VARCHAR, registry VARCHAR, row_id VARCHAR, field VARCHAR, reason VARCHAR, seen_at TIMESTAMPTZ"
+    ),
+    "reviews": (
+        "review_id VARCHAR, reviewed_id VARCHAR, verdict VARCHAR, actor VARCHAR, reason VARCHAR, "
+        "recorded_at TIMESTAMPTZ"
+    ),
+    "links": (
+        "link_id VARCHAR, verdict VARCHAR, left_platform VARCHAR, left_account VARCHAR, left_record_id VARCHAR, "
+        "right_platform VARCHAR, right_account VARCHAR, right_record_id VARCHAR, actor VARCHAR, reason VARCHAR, "
         "recorded_at TIMESTAMPTZ"
     ),
 }

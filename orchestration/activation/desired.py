@@ -1,7 +1,8 @@
 """The desired side of a plan: whom an audience admits, on which records of a place, with which traits.
 
 Temp tables: `plan_desired` (ref, person_id, identifier_type, identifier, traits as JSON text, fingerprint of traits and
-keys), a row per ref, and `plan_left` (why a person of the segment was not admitted).
+keys), a row per ref, `plan_left` (why a person of the segment was not admitted) and `plan_remaining` (people of the
+segment who are kept out by nothing but a silent source: they are not added, and not removed either).
 """
 
 from __future__ import annotations
@@ -64,6 +65,11 @@ def desire(
             f'FROM exclusions."{audience.name}" WHERE build_id = ? GROUP BY 1',
             [build.build_id],
         )
+        connection.execute(
+            f'INSERT INTO plan_remaining SELECT DISTINCT person_id FROM exclusions."{audience.name}" '
+            "WHERE build_id = ? AND reason_codes = ['stale_source']",
+            [build.build_id],
+        )
     columns = _columns(connection, audience.name)
     missing = tuple(sorted({ours for ours in place.traits.values() if ours not in columns}))
     if missing:
@@ -93,6 +99,7 @@ def nobody(connection: duckdb.DuckDBPyConnection) -> None:
         "identifier VARCHAR, traits VARCHAR, fingerprint VARCHAR)"
     )
     connection.execute("CREATE OR REPLACE TEMP TABLE plan_left (person_id VARCHAR, reason VARCHAR)")
+    connection.execute("CREATE OR REPLACE TEMP TABLE plan_remaining (person_id VARCHAR)")
 
 
 def _reach(connection: duckdb.DuckDBPyConnection, table: str, traits: str, kind: str, about: Mapping[str, str]) -> None:

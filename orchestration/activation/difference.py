@@ -127,6 +127,7 @@ def changes(connection: duckdb.DuckDBPyConnection, build: Build, audience: Audie
             OR members.payload_hash <> desired.fingerprint OR members.record_id <> desired.ref)
             -- Whom we know by an identifier only cannot be removed by record; the record comes with the next pull.
             AND NOT (desired.ref IS NULL AND starts_with(members.ref, $unseen))
+            AND NOT (desired.ref IS NULL AND members.person_id IN (SELECT person_id FROM plan_remaining))
         """,
         about,
     )

@@ -96,7 +96,7 @@ def _load_audiences(connection: duckdb.DuckDBPyConnection, catalogue: Catalogue)
 def _find_refused(connection: duckdb.DuckDBPyConnection) -> None:
     """Who must go from audiences whose own question was not decided, because their twin is broken or gone.
 
-    They lose whoever withdrew from the channel, and whoever no decided question of the channel admits.
+    They lose whoever withdrew from the channel, and whomever no decided question of the channel lets remain.
     """
     connection.execute(
         """
@@ -110,7 +110,7 @@ def _find_refused(connection: duckdb.DuckDBPyConnection) -> None:
             JOIN (SELECT DISTINCT question_id, channel FROM marts.questions) AS questions USING (question_id)
             SEMI JOIN undecided ON undecided.channel = questions.channel
             GROUP BY questions.channel, decisions.person_id, decisions.identifier
-            HAVING NOT bool_or(decisions.eligible)
+            HAVING NOT bool_or(decisions.may_remain)
         )
         SELECT channel, identifier, min(reason) AS reason FROM refused GROUP BY ALL
         """
@@ -118,7 +118,7 @@ def _find_refused(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _find_doubted(connection: duckdb.DuckDBPyConnection) -> None:
-    """Members whom no decided question of theirs admits, in few columns: almost everybody is let go of here."""
+    """Members whom no decided question of theirs lets remain, in few columns: almost everybody is let go of here."""
     connection.execute(
         """
         CREATE OR REPLACE TEMP TABLE plan_doubted AS
@@ -139,10 +139,10 @@ def _find_doubted(connection: duckdb.DuckDBPyConnection) -> None:
         SELECT held.* FROM held
         ANTI JOIN (
             SELECT * FROM marts.decisions
-            WHERE eligible AND question_id IN (SELECT question_id FROM plan_audiences WHERE decided)
-        ) AS eligible
-            ON eligible.person_id = held.holder AND eligible.identifier_type = held.identifier_type
-            AND eligible.identifier = held.identifier AND eligible.question_id = held.question_id
+            WHERE may_remain AND question_id IN (SELECT question_id FROM plan_audiences WHERE decided)
+        ) AS remaining
+            ON remaining.person_id = held.holder AND remaining.identifier_type = held.identifier_type
+            AND remaining.identifier = held.identifier AND remaining.question_id = held.question_id
         """,
         {"unseen": UNSEEN},
     )
@@ -179,7 +179,7 @@ def _find_seen(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _add_unseen(connection: duckdb.DuckDBPyConnection) -> None:
-    """Members without a record yet must go when their identifier has no eligible decision; the call names it."""
+    """Members without a record yet must go when no decision lets their identifier remain; the call names it."""
     if not _any_unseen(connection):
         return
     connection.execute(
@@ -192,7 +192,7 @@ def _add_unseen(connection: duckdb.DuckDBPyConnection) -> None:
         JOIN marts.decisions AS decisions
             ON decisions.question_id = asked.question_id
             AND $unseen || keyed_hash(decisions.identifier_type || ':' || decisions.identifier) = members.ref
-        WHERE starts_with(members.ref, $unseen) AND NOT decisions.eligible
+        WHERE starts_with(members.ref, $unseen) AND NOT decisions.may_remain
         """,
         {"unseen": UNSEEN},
     )
@@ -204,7 +204,7 @@ def _add_unseen(connection: duckdb.DuckDBPyConnection) -> None:
         JOIN plan_audiences AS asked USING (audience)
         JOIN marts.decisions AS decisions
             ON decisions.question_id = asked.question_id AND decisions.person_id = members.person_id
-        WHERE starts_with(members.ref, $unseen) AND asked.identifier_type = $person AND NOT decisions.eligible
+        WHERE starts_with(members.ref, $unseen) AND asked.identifier_type = $person AND NOT decisions.may_remain
         """,
         {"unseen": UNSEEN, "person": PERSON},
     )

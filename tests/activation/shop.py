@@ -237,10 +237,11 @@ class Shop:
                 connection.execute("INSERT INTO marts.person_suppression_keys VALUES (?, ?)", [f"p{n}", keys])
                 for one in asked:
                     kind, value = _identifier(n, one.channel)
-                    reason = refused.get(n)
+                    reason = refused.get(n, "ok")
+                    stays = reason in ("ok", "stale_source")
                     connection.execute(
-                        "INSERT INTO marts.decisions VALUES (?, ?, ?, ?, ?, ?, [], 'r1', ?, ?, NULL)",
-                        [f"p{n}", kind, value, one.id, reason is None, [reason or "ok"], build.as_of, known_at],
+                        "INSERT INTO marts.decisions VALUES (?, ?, ?, ?, ?, ?, ?, [], 'r1', ?, ?, NULL)",
+                        [f"p{n}", kind, value, one.id, reason == "ok", stays, [reason], build.as_of, known_at],
                     )
             for n in withdrawals:
                 values = ["email", f"p{n}@example.com", "email", "withdrawn", build.as_of, list(held_by)]
@@ -259,10 +260,14 @@ class Shop:
                 )
                 connection.execute(
                     f"CREATE OR REPLACE TABLE exclusions.{name} (audience VARCHAR, person_id VARCHAR, "
-                    "lead_reason VARCHAR, build_id BIGINT)"
+                    "lead_reason VARCHAR, reason_codes VARCHAR[], build_id BIGINT)"
                 )
                 for n in numbers:
                     identifier = _identifier(n, channel)
+                    if refused.get(n) == "stale_source":
+                        values = [name, f"p{n}", "stale_source", ["stale_source"], build.build_id]
+                        connection.execute(f"INSERT INTO exclusions.{name} VALUES (?, ?, ?, ?, ?)", values)
+                        continue
                     values = [name, f"p{n}", *identifier, question, spent.get(n, 0), build.as_of, build.build_id]
                     connection.execute(f"INSERT INTO audiences.{name} VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
             connection.execute("COMMIT")
@@ -360,7 +365,7 @@ CREATE TABLE marts.destination_records (platform VARCHAR, account VARCHAR, brand
     person_id VARCHAR, email VARCHAR, phone VARCHAR);
 CREATE TABLE marts.person_suppression_keys (person_id VARCHAR, suppression_keys VARCHAR[]);
 CREATE TABLE marts.decisions (person_id VARCHAR, identifier_type VARCHAR, identifier VARCHAR, question_id VARCHAR,
-    eligible BOOLEAN, reason_codes VARCHAR[], evidence_ids VARCHAR[], rule_version VARCHAR, decided_as_of TIMESTAMPTZ,
+    eligible BOOLEAN, may_remain BOOLEAN, reason_codes VARCHAR[], evidence_ids VARCHAR[], rule_version VARCHAR, decided_as_of TIMESTAMPTZ,
     known_at TIMESTAMPTZ, next_change_at TIMESTAMPTZ);
 CREATE TABLE marts.withdrawals (identifier_type VARCHAR, identifier VARCHAR, channel VARCHAR, reason VARCHAR,
     effective_at TIMESTAMPTZ, held_by VARCHAR[]);

@@ -80,9 +80,9 @@ class Beside:
                 )
                 reason = "withdrawn" if person in refused else "ok"
                 connection.execute(
-                    "INSERT INTO marts.decisions SELECT ?, 'email', ?, ?, ?, [?], [], 'r1', as_of, known_at, NULL "
+                    "INSERT INTO marts.decisions SELECT ?, 'email', ?, ?, ?, ?, [?], [], 'r1', as_of, known_at, NULL "
                     "FROM raw_audiences.builds WHERE build_id = ?",
-                    [person, email, NONE.id, reason == "ok", reason, build.build_id],
+                    [person, email, NONE.id, reason == "ok", reason == "ok", reason, build.build_id],
                 )
                 if person in refused:
                     values = ["email", email, "email", reason, build.as_of, []]

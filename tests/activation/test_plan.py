@@ -133,13 +133,28 @@ def test_who_is_eligible_but_left_goes_by_the_changes_path_with_the_reason(shop:
     live(shop, [1, 2, 3])
     shop.build({"buyers": [1]})
     with shop.open() as connection:
-        connection.execute("INSERT INTO exclusions.buyers VALUES ('buyers', 'p2', 'left', ?)", [shop.build_id])
+        connection.execute("INSERT INTO exclusions.buyers VALUES ('buyers', 'p2', 'left', ['left'], ?)", [shop.build_id])
     planned = shop.plan()
     assert planned["removals"].status == "nothing"
     assert {row.record_id: row.reason for row in rows(shop, planned["buyers"])} == {
         "r2": "left",
         "r3": "no_longer_interested",
     }
+
+
+def test_a_silent_source_lets_nobody_in_and_throws_nobody_out(shop: Shop) -> None:
+    live(shop, [1, 2])
+    shop.build({"buyers": [1, 2, 3]}, refused={2: "stale_source", 3: "stale_source"})
+    planned = shop.plan()
+    assert planned["removals"].status == "nothing"
+    assert planned["buyers"].status == "nothing"
+
+
+def test_a_silent_source_keeps_nobody_who_left_the_segment(shop: Shop) -> None:
+    live(shop, [1, 2])
+    shop.build({"buyers": [1]}, refused={2: "stale_source"})
+    planned = shop.plan()
+    assert [row.record_id for row in rows(shop, planned["buyers"])] == ["r2"]
 
 
 def test_a_record_that_is_gone_is_removed(shop: Shop) -> None:

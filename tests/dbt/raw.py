@@ -71,7 +71,16 @@ class Raw:
         )
         self.connection.execute(
             "create table if not exists raw_audiences.registry_receipts (receipt_id VARCHAR, registry VARCHAR,"
-            " identifier VARCHAR, result VARCHAR, since DATE, compared_at TIMESTAMPTZ, recorded_at TIMESTAMPTZ)"
+            " identifier VARCHAR, result VARCHAR, since DATE, compared_at TIMESTAMPTZ, recorded_at TIMESTAMPTZ,"
+            " retracted_at TIMESTAMPTZ)"
+        )
+        self.connection.execute(
+            "create table if not exists raw_audiences.registry_misfits (import_id VARCHAR, registry VARCHAR,"
+            " row_id VARCHAR, field VARCHAR, reason VARCHAR, seen_at TIMESTAMPTZ)"
+        )
+        self.connection.execute(
+            "create table if not exists raw_audiences.reviews (review_id VARCHAR, reviewed_id VARCHAR,"
+            " verdict VARCHAR, actor VARCHAR, reason VARCHAR, recorded_at TIMESTAMPTZ)"
         )
         self.connection.execute(
             "create or replace table raw_audiences.accounts as select platform, 'main' as account, 'acme' as brand,"

@@ -110,17 +110,23 @@ registries as (
     select * from {{ ref('question_registries') }}
 ),
 
+checked as (
+    select * from {{ ref('registry_checks') }}
+),
+
 listed as (
     select * from {{ ref('registry_listings') }}
 ),
 
 reassigned as (
     select
-        identifier,
-        max(since) as since
-    from {{ ref('registry_receipts') }}
-    where result = 'disconnected'
-    group by identifier
+        receipts.identifier,
+        -- Without a day of its own it was given up by the day of the comparison.
+        max(coalesce(receipts.since, receipts.compared_at::date)) as since
+    from {{ ref('registry_receipts') }} as receipts
+    inner join {{ ref('clock') }} as clock on receipts.world = clock.world
+    where receipts.result = 'disconnected' and {{ policy('apply_registries') }} = 'true'
+    group by receipts.identifier
 ),
 
 implied as (
@@ -158,7 +164,11 @@ considered as (
                         )
                         then 'minor'
                 end,
-                case when law.may_be_us then registries.reason_code end,
+                case
+                    when not law.may_be_us then null
+                    when checked.question_id is null then registries.reason_code
+                    else checked.reason_code
+                end,
                 case
                     when
                         listed.identifier is not null
@@ -229,7 +239,11 @@ considered as (
         questions.known_at,
         least(
             ages.next_change_at,
-            case when law.may_be_us then registries.stale_at end,
+            case
+                when not law.may_be_us then null
+                when checked.question_id is null then registries.stale_at
+                else checked.stale_at
+            end,
             case when consent.state = 'granted' then consent.granted_until end,
             case when consent.state = 'granted' then consent.stale_at end,
             case
@@ -255,6 +269,10 @@ considered as (
             and questions.question_id = blocks.question_id
     left join minors on keys.person_id = minors.person_id
     left join registries on questions.question_id = registries.question_id
+    left join checked
+        on
+            questions.question_id = checked.question_id
+            and keys.identifier = checked.identifier
     left join listed
         on
             questions.question_id = listed.question_id
@@ -310,6 +328,8 @@ select
     judged.evidence_ids,
     rules.rule_version,
     len(judged.found) = 0 as eligible,
+    -- A source that fell silent lets nobody in and throws nobody out.
+    len(list_filter(judged.found, lambda code: code <> 'stale_source')) = 0 as may_remain,
     judged.as_of as decided_as_of,
     judged.known_at,
     judged.next_change_at

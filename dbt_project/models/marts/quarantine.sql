@@ -38,3 +38,16 @@ select
     recorded_at as seen_at
 from {{ ref('consent_events') }}
 where method = 'unseen_value'
+{%- if not var('cases', false) %}
+union all
+select
+    'audiences' as platform,
+    registry as account,
+    'registry_receipts' as object,
+    row_id as record_id,
+    import_id as payload_hash,
+    field,
+    reason,
+    seen_at
+from {{ source('audiences', 'registry_misfits') }}
+{%- endif %}

@@ -1,5 +1,41 @@
-with statements as (
+with told as (
     {{ union_platforms('consent_events') }}
+),
+
+-- What a person has read as a stop. Said on no channel in particular, it means all of them.
+read_as_stops as (
+    select
+        held.suppression_id as consent_event_id,
+        held.platform,
+        held.account,
+        held.record_id,
+        held.world,
+        held.identifier_type,
+        substr(held.identifier, len(held.world) + 1) as identifier,
+        '*' as sender,
+        coalesce(held.said_on, '*') as channel,
+        'marketing' as purpose,
+        '*' as topic,
+        'withdrawn' as state,
+        'review' as method,
+        'customer' as actor,
+        held.platform || ' review' as source,
+        case when held.said_on is null then 'all_channels' else 'channel_all' end as scope,
+        true as has_evidence,
+        held.effective_at as effective_lo,
+        held.effective_at as effective_hi,
+        reviews.stopped_at as recorded_at,
+        held.recorded_at as received_at,
+        held.effective_at as source_seen_at
+    from {{ ref('suppressions') }} as held
+    inner join {{ ref('reviews') }} as reviews on held.suppression_id = reviews.reviewed_id
+    where held.kind = 'held_for_review' and reviews.stopped_at is not null
+),
+
+statements as (
+    select * from told
+    union all by name
+    select * from read_as_stops
 ),
 
 accounts as (
@@ -66,7 +102,7 @@ select
     statements.source_seen_at,
     case
         when statements.state = 'withdrawn'
-            then statements.recorded_at + to_hours(limits.hours)
+            then coalesce(statements.received_at, statements.recorded_at) + to_hours(limits.hours)
     end as honour_by,
     statements.expires_at
 from statements

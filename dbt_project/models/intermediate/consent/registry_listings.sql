@@ -6,9 +6,27 @@ keys as (
     select * from {{ ref('person_keys') }}
 ),
 
+-- A listing stands until a later comparison finds the same identifier clear.
 listings as (
-    select * from {{ ref('registry_receipts') }}
-    where result = 'listed' and identifier is not null
+    select
+        receipts.registry,
+        receipts.identifier,
+        arg_max(receipts.fact_id, receipts.compared_at) filter (
+            where receipts.result = 'listed'
+        ) as fact_id
+    from {{ ref('registry_receipts') }} as receipts
+    inner join {{ ref('clock') }} as clock on receipts.world = clock.world
+    where
+        receipts.identifier is not null
+        and receipts.result in ('listed', 'clear')
+        and {{ policy('apply_registries') }} = 'true'
+    group by receipts.registry, receipts.identifier
+    having
+        coalesce(
+            max(receipts.compared_at) filter (where receipts.result = 'listed')
+            >= max(receipts.compared_at) filter (where receipts.result = 'clear'),
+            bool_or(receipts.result = 'listed')
+        )
 ),
 
 found as (

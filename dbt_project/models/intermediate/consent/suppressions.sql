@@ -4,6 +4,10 @@ with reasons as (
 
 kinds as (
     select * from {{ ref('suppression_kinds') }}
+),
+
+reviews as (
+    select * from {{ ref('reviews') }}
 )
 
 select
@@ -25,6 +29,12 @@ select
     reasons.source,
     reasons.effective_at,
     reasons.recorded_at,
-    reasons.ended_at
+    -- What waits for a person ends with the verdict.
+    coalesce(
+        reasons.ended_at, case when reasons.kind = 'held_for_review' then reviews.reviewed_at end
+    ) as ended_at,
+    reasons.said_on,
+    reasons.words
 from reasons
 left join kinds on reasons.kind = kinds.kind
+left join reviews on reasons.suppression_id = reviews.reviewed_id

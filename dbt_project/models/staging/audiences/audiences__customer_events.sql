@@ -1,6 +1,6 @@
 with acts as (
     select * from {{ ref('stg_audiences__webhooks') }}
-    where fits and act in ('suppress', 'lift')
+    where fits and act in ('suppress', 'lift', 'stop')
 )
 
 select
@@ -10,7 +10,11 @@ select
     null::varchar as object_id,
     case when identifier_type = 'email' then identifier end as email,
     case when identifier_type = 'phone' then identifier end as phone,
-    case act when 'lift' then 'block_lifted' else 'blocked_by_hand' end as event_name,
+    case act
+        when 'lift' then 'block_lifted'
+        when 'stop' then 'stopped_by_review'
+        else 'blocked_by_hand'
+    end as event_name,
     act as raw_name,
     null::varchar as person_name,
     null::varchar as country,

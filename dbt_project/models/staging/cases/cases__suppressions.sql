@@ -6,11 +6,6 @@ with readings as (
     where suppression_kind is not null or state = 'hold'
 ),
 
-reviews as (
-    select * from {{ source('cases', 'reviews') }}
-    where verdict in ('stop', 'no_stop')
-),
-
 texts as (
     select * from {{ ref('cases__texts') }}
     where state is null
@@ -38,10 +33,10 @@ select
     readings.platform || ' ' || readings.field as source,
     least(coalesce(readings.valid_hi, readings.recorded_at), readings.recorded_at) as effective_at,
     readings.recorded_at,
-    case when readings.suppression_kind = 'held_for_review' then reviews.recorded_at end as ended_at
+    null::timestamptz as ended_at,
+    readings.read_channel as said_on,
+    readings.value as words
 from readings
-left join reviews
-    on readings.world = reviews.world and readings.fact_id = reviews.reviewed_id
 union all by name
 select
     texts.world,
@@ -58,9 +53,10 @@ select
     'wording' as source,
     texts.occurred_at as effective_at,
     texts.recorded_at,
-    any_value(reviews.recorded_at) as ended_at
+    null::timestamptz as ended_at,
+    texts.channel as said_on,
+    texts.wording as words
 from texts
 inner join wordings
     on texts.platform = wordings.platform and regexp_matches(texts.wording, wordings.value)
-left join reviews on texts.world = reviews.world and texts.fact_id = reviews.reviewed_id
 group by all

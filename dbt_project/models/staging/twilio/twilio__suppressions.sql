@@ -17,7 +17,11 @@ select
     {{ phone_key('texts.address') }} as identifier,
     'twilio wording' as source,
     least(texts.occurred_at, texts.first_seen_at) as effective_at,
-    texts.first_seen_at as recorded_at
+    texts.first_seen_at as recorded_at,
+    texts.channel as said_on,
+    texts.wording as words
 from texts
 inner join wordings on regexp_matches(texts.wording, wordings.value)
-group by texts.account, texts.message_sid, texts.address, texts.occurred_at, texts.first_seen_at
+group by
+    texts.account, texts.message_sid, texts.address, texts.occurred_at, texts.first_seen_at,
+    texts.channel, texts.wording
