@@ -64,13 +64,17 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """One person: identifiers (masked unless asked otherwise), records, every audience asked about, what was sent."""
+    """One person: identifiers (masked unless asked otherwise), records, every audience asked about, what was sent.
+
+    `facts` is everything that is recorded about the person, whether or not a decision rests on it, newest first.
+    """
 
     person_id: str
     identifiers: Sequence[str]
     records: Sequence[str]
     audiences: Sequence[InAudience]
     pushes: Sequence[Push] = ()
+    facts: Sequence[Evidence] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,11 @@ class _Source:
     hi: str = "NULL"
     codes: str
     identifier: str = "identifier"
+    #: Which rows are about somebody: a condition over `$1`, a list of identifiers, record keys and person ids.
+    about: str = (
+        "identifier IN (SELECT unnest($1::VARCHAR[])) "
+        "OR concat_ws(':', platform, account, record_id) IN (SELECT unnest($1::VARCHAR[]))"
+    )
 
 
 def _list(codes: Sequence[str]) -> str:
@@ -87,6 +92,7 @@ SOURCES = (
         hi="expires_at",
         codes=_list(_AGES),
         identifier="NULL",
+        about="person_id IN (SELECT unnest($1::VARCHAR[]))",
     ),
     _Source(
         schema="intermediate",
@@ -99,6 +105,7 @@ SOURCES = (
         at="compared_at",
         lo="since",
         codes=_list(("registry_hit", "registry_stale", "carrier_block")),
+        about="identifier IN (SELECT unnest($1::VARCHAR[]))",
     ),
     _Source(
         schema="marts",
@@ -113,6 +120,7 @@ SOURCES = (
         hi="occurred_at",
         codes=_list(("implied_expired",)),
         identifier="coalesce(email, phone)",
+        about="",
     ),
 )
 
@@ -174,15 +182,15 @@ def rows_behind(connection: duckdb.DuckDBPyConnection, ids: Sequence[str], *, sh
     return sorted(found, key=_newest_first)
 
 
-def rows_about(
-    connection: duckdb.DuckDBPyConnection, identifiers: Sequence[str], *, show: bool = False
-) -> list[Evidence]:
-    """Every statement, suppression and listing on any of these identifiers, whoever holds them, newest first."""
+def rows_about(connection: duckdb.DuckDBPyConnection, names: Sequence[str], *, show: bool = False) -> list[Evidence]:
+    """Every statement, suppression, proof and listing about any of these, newest first.
+
+    `names` are identifiers, whoever holds them, record keys (`platform:account:record`) and person ids.
+    """
     found: list[Evidence] = []
     for source in SOURCES:
-        if source.identifier == "identifier":
-            condition = "identifier IN (SELECT unnest($1::VARCHAR[]))"
-            found += rows_where(connection, source, condition, identifiers, show=show)
+        if source.about:
+            found += rows_where(connection, source, source.about, names, show=show)
     return sorted(found, key=_newest_first)
 
 

@@ -5,7 +5,7 @@ It reads the published copy and the state, so it can be asked at any time, besid
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -63,17 +63,24 @@ def question(home: Home, subject: str, audience: str | None) -> Asked:
 
 
 def explained(
-    home: Home, connection: duckdb.DuckDBPyConnection, state: State, asked: Asked, *, show: bool, past: bool = False
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    state: State,
+    asked: Asked,
+    *,
+    show: bool,
+    past: bool = False,
+    people: Mapping[str, list[str]] | None = None,
 ) -> Answer:
     """The answer that a warehouse gives; one of the `past` leaves out what came later, and interest in audiences."""
     clock = connection.execute("SELECT build_id, as_of, known_at FROM marts.clock").fetchone() or (0, None, None)
     build_id, as_of, known_at = clock
-    people = people_of(connection, asked)
+    people = people_of(connection, asked) if people is None else people
     key = asked.key
     keys = sorted({key, *(one for person in people.values() for one in person)} - {""})
     found = [
-        _person(home, connection, state, person_id, asked.audiences, show=show, past=past)
-        for person_id in sorted(people)
+        _person(home, connection, state, (person_id, keys_of), asked.audiences, show=show, past=past)
+        for person_id, keys_of in sorted(people.items())
     ]
     answer = Answer(
         subject=asked.subject if show or not key else mask(key.partition(":")[2]),
@@ -138,12 +145,13 @@ def _person(
     home: Home,
     connection: duckdb.DuckDBPyConnection,
     state: State,
-    person_id: str,
+    known: tuple[str, Sequence[str]],
     asked: Sequence[Audience],
     *,
     show: bool,
     past: bool,
 ) -> Person:
+    person_id, keys = known
     records = connection.execute(
         "SELECT platform, account, record_id, email, phone FROM marts.destination_records WHERE person_id = ? "
         "ORDER BY ALL",
@@ -165,6 +173,7 @@ def _person(
             _in_audience(connection, person_id, one, held.get(one.name, ()), show=show, past=past) for one in asked
         ],
         pushes=[one for one in pushed if one.audience in ("", *names)],
+        facts=rows_about(connection, [person_id, *(key.partition(":")[2] for key in keys)], show=show),
     )
 
 
