@@ -54,17 +54,33 @@
     comment on table {{ this }} is '{{ inputs_of(model.unique_id) }}'
 {%- endmacro %}
 
-{# A hash of every model and seed that the model is made from, itself included. #}
-{% macro inputs_of(unique_id) %}
+{#
+    A hash of every model and seed that the model is made from, itself included; of those beside staging
+    only, when `beyond_staging` is true.
+#}
+{% macro inputs_of(unique_id, beyond_staging=false) %}
     {%- set found = [unique_id] -%}
     {#- Raise the number when a macro changes what incremental tables hold: dbt shows no macro's text. -#}
     {%- set checksums = ['macros 1'] -%}
     {#- The list grows while it is walked. -#}
     {%- for id in found if id in graph.nodes -%}
-        {%- do checksums.append(graph.nodes[id].checksum.checksum) -%}
+        {%- if not (beyond_staging and 'staging' in graph.nodes[id].fqn) -%}
+            {%- do checksums.append(graph.nodes[id].checksum.checksum) -%}
+        {%- endif -%}
         {%- for parent in graph.nodes[id].depends_on.nodes if parent not in found -%}
             {%- do found.append(parent) -%}
         {%- endfor -%}
     {%- endfor -%}
     {{ return(local_md5(checksums | sort | join(' '))) }}
+{% endmacro %}
+
+{#
+    A hash of everything that decides: models, seeds and the project's own policies. Staging is left
+    out, since case files, which have another one, are answered by the same rules.
+#}
+{% macro rules_hash() %}
+    {%- if execute -%}
+        {%- set inputs = inputs_of('model.audiences.decisions', beyond_staging=true) -%}
+        {{ return(local_md5(inputs ~ var('policies', {}))[:12]) }}
+    {%- endif -%}
 {% endmacro %}

@@ -21,7 +21,11 @@
         'marketing' as purpose,
         {{ 'topic' if by_topic else "'*' as topic" }},
         state,
-        case when starts_with(state, 'granted') then 'express' end as basis,
+        -- Only the person gives express consent: an import or another tool's sync does not.
+        case
+            when starts_with(state, 'granted') and coalesce(actor, 'unknown') in ('customer', 'unknown')
+                then 'express'
+        end as basis,
         method,
         coalesce(actor, 'unknown') as actor,
         '{{ platform }} consent state' as source,

@@ -30,6 +30,7 @@ from orchestration.activation.tables import ledger as ledger
 from orchestration.activation.tables import ledger_keys as ledger_keys
 from orchestration.activation.tables import ledger_metadata as ledger_metadata
 from orchestration.activation.tables import lifts as lifts
+from orchestration.activation.tables import links as links
 from orchestration.activation.tables import membership_keys as membership_keys
 from orchestration.activation.tables import memberships as memberships
 from orchestration.activation.tables import origin as origin
@@ -37,6 +38,7 @@ from orchestration.activation.tables import outbox as outbox
 from orchestration.activation.tables import outcomes as outcomes
 from orchestration.activation.tables import pace as pace
 from orchestration.activation.tables import plans as plans
+from orchestration.activation.tables import reviews as reviews
 from orchestration.activation.tables import tokens as tokens
 from orchestration.activation.tables import webhook_tokens as webhook_tokens
 from orchestration.activation.tables import withdrawals as withdrawals

@@ -93,6 +93,36 @@ lifts = Table(
     Column("reason", Text, nullable=False),
     Column("lifted_at", Utc, nullable=False),
 )
+#: What people decided about something that was held: a row per verdict, none of which is ever changed. `reviewed_id`
+#: names the held fact, `key_hash` its identifier (empty where it names none). verdict: stop | no_stop.
+reviews = Table(
+    "reviews",
+    ledger_metadata,
+    Column("review_id", String(64), primary_key=True),
+    Column("reviewed_id", String(200), nullable=False, index=True),
+    Column("verdict", String(20), nullable=False),
+    Column("key_hash", String(64), nullable=False, index=True),
+    Column("actor", String(120), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("recorded_at", Utc, nullable=False),
+)
+#: Two records that people say are one person's, or are not: a row per act; the last one about two records counts.
+#: verdict: merge | unmerge. The two stand in the order of their names.
+links = Table(
+    "links",
+    ledger_metadata,
+    Column("link_id", String(64), primary_key=True),
+    Column("verdict", String(20), nullable=False),
+    Column("left_platform", String(40), nullable=False),
+    Column("left_account", String(80), nullable=False),
+    Column("left_record_id", String(200), nullable=False),
+    Column("right_platform", String(40), nullable=False),
+    Column("right_account", String(80), nullable=False),
+    Column("right_record_id", String(200), nullable=False),
+    Column("actor", String(120), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("recorded_at", Utc, nullable=False),
+)
 #: Builds of the warehouse; `build_id` grows by one. `decided` is set once decisions of that build are published.
 builds = Table(
     "builds",

@@ -98,7 +98,8 @@ def _answer(connection: duckdb.DuckDBPyConnection, world: World, place: int) -> 
         question=question,
         eligible=eligible,
         reason_codes=codes,
-        evidence=[one.removeprefix(world.name) for one in evidence],
+        # A stop by text is two statements: of its channel, and of what else its sender sends.
+        evidence=list(dict.fromkeys(one.removeprefix(world.name).removesuffix(" (sender)") for one in evidence)),
         rule_version=version,
         next_change_at=change,
         unexpected=[

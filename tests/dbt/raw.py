@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
 from types import TracebackType
@@ -28,6 +28,7 @@ RAW = (
 )
 SUBSCRIBED = {"state": "subscribed", "opt_in_level": "single_opt_in", "consent_updated_at": "2026-01-10T00:00:00Z"}
 UNSUBSCRIBED = {"state": "unsubscribed", "opt_in_level": "single_opt_in", "consent_updated_at": "2026-11-01T00:00:00Z"}
+REGISTRIES = ("child_protection_utah", "child_protection_michigan", "do_not_call_us", "reassigned_numbers_us")
 NOT_SUBSCRIBED = {"state": "not_subscribed", "opt_in_level": None, "consent_updated_at": None}
 
 
@@ -103,6 +104,21 @@ class Raw:
     def build(self, build_id: int, as_of: datetime = NOW) -> None:
         """Announce a build: what the clock of the models will read."""
         self.connection.execute("insert into raw_audiences.builds values (?, ?, ?, ?)", [build_id, as_of, as_of, as_of])
+
+    def compared(
+        self,
+        registry: str,
+        at: datetime,
+        identifier: str | None = None,
+        result: str | None = None,
+        since: date | None = None,
+    ) -> None:
+        """Land a receipt of a registry: of the whole list, or of one identifier (`listed`, `clear`, `disconnected`)."""
+        number = next(self.counter)
+        self.connection.execute(
+            "insert into raw_audiences.registry_receipts values (?, ?, ?, ?, ?, ?, ?, null)",
+            [f"receipt-{number}", registry, identifier, result, since, at, at],
+        )
 
     def record(
         self,
@@ -258,7 +274,8 @@ class Raw:
                 "phone_number": phone,
                 "external_id": None,
                 "first_name": "Pat",
-                "last_name": record_id,
+                # The name of the shop's customer of the same number.
+                "last_name": f"Number {record_id.lstrip('K0')}",
                 "locale": "en-US",
                 "location": location or {},
                 "properties": properties or {},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.dbt.raw import NOT_SUBSCRIBED, SUBSCRIBED, UNSUBSCRIBED, Raw, ago
+from tests.dbt.raw import NOT_SUBSCRIBED, REGISTRIES, SUBSCRIBED, UNSUBSCRIBED, Raw, ago
 
 PENDING = {"state": "pending", "opt_in_level": "confirmed_opt_in", "consent_updated_at": "2026-01-10T00:00:00Z"}
 REDACTED = {"state": "redacted", "opt_in_level": None, "consent_updated_at": "2026-11-20T00:00:00Z"}
@@ -14,7 +14,9 @@ LATER_OPT_OUT = {
 
 
 def fill(raw: Raw) -> None:
-    """Land the whole shop."""
+    """Land the whole shop; its registries were compared a week ago."""
+    for registry in REGISTRIES:
+        raw.compared(registry, ago(days=7))
     buyers(raw)
     lapsed(raw)
     vapers(raw)
@@ -90,7 +92,16 @@ def vapers(raw: Raw) -> None:
     raw.customer(32, "typed@example.com", birth_date="1990-05-01")
     raw.order(302, 32, ago(days=100), skus=["VAPE-1"])
     raw.customer(33, "young@example.com", birth_date="2006-01-15")
-    raw.order(303, 33, ago(days=100), **verified)
+    raw.order(303, 33, ago(days=100), skus=["VAPE-1"])
+    # The check was of whoever paid; the birth date is the account's.
+    raw.customer(37, "shared@example.com", birth_date="2006-01-15")
+    raw.order(307, 37, ago(days=100), billing_address={"first_name": "Sam", "last_name": "Other"}, **verified)
+    raw.customer(38, "gift@example.com")
+    raw.order(308, 38, ago(days=100), billing_address={"first_name": "Sam", "last_name": "Other"}, **verified)
+    raw.customer(39, "mistyped@example.com", birth_date="2006-01-15")
+    again = {"consent": "SUBSCRIBED", "consent_timestamp": ago(days=10).isoformat()}
+    raw.profile("K39", "mistyped@example.com", email_consent=again)
+    raw.order(309, 39, ago(days=100), **verified)
     raw.customer(34, "abroad@example.com")
     raw.order(304, 34, ago(days=100), country="GB", region="ENG", **verified)
     raw.customer(35, "nothing@example.com")

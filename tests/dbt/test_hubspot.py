@@ -39,6 +39,7 @@ def contact(
         "createdate": "2025-06-01T10:00:00.000Z",
         "lastmodifieddate": changed.isoformat(),
         "hs_email_optout": None,
+        "hs_country_region_code": "US",
     }
     payload = {
         "id": str(number),
@@ -118,14 +119,14 @@ def people(raw: Raw) -> None:
     person(raw, 10, "bounced", hs_email_hard_bounce_reason_enum="UNKNOWN_USER")
     person(raw, 11, "quarantined", hs_email_quarantined="true")
     person(raw, 12, "born", date_of_birth="1990-05-01", age_verified="true", hs_country_region_code="CA")
-    person(raw, 13, "odd-birth-date", date_of_birth="5/1/1990", mobilephone="+1 415 555 0913")
+    person(raw, 13, "odd-birth-date", date_of_birth="1990-13-45", mobilephone="+1 415 555 0913")
     person(raw, 14, "registrant", aevent_registrant_id="0012ab")
     person(raw, 15, "one-type-here-all-there", status("UNSUBSCRIBED"))
     further = {"subscriberIdString": "further@hub.example"}
     person(raw, 16, "first", status("SUBSCRIBED"), status("UNSUBSCRIBED", **further))
     # The contact changed since, and what its addresses are subscribed to did not.
     statuses(raw, 16, "first", status("SUBSCRIBED"), status("UNSUBSCRIBED", **further), changed=ago(days=1))
-    raw.profile("KH16", "further@hub.example", email_consent=LATER_GRANT)
+    raw.profile("KH16", "further@hub.example", email_consent=LATER_GRANT, location={"country": "United States"})
     raw.profile("KH15", "one-type-here-all-there@hub.example", email_consent=LATER_OPT_OUT)
     occurrence = {"objectId": "14", "objectType": "CONTACT", "occurredAt": ago(days=3).isoformat(), "properties": {}}
     for event_id, kind in (("o1", "pe33_webinar_registered"), ("o2", "e_visited_page")):
@@ -203,8 +204,8 @@ def reasons(crm: Build, name: str) -> list[str]:
         ("first", ["ok"]),
         ("further", ["withdrawn"]),
         ("unsubscribed", ["withdrawn"]),
-        ("silent", ["no_grant"]),
-        ("nothing-but-legitimate-interest", ["no_grant"]),
+        ("silent", ["unknown"]),
+        ("nothing-but-legitimate-interest", ["unknown"]),
         ("never-seen", ["withdrawn"]),
         ("other-type", ["withdrawn"]),
         ("all-mail", ["withdrawn"]),
@@ -212,7 +213,8 @@ def reasons(crm: Build, name: str) -> list[str]:
         ("odd-flag", ["withdrawn"]),
         ("bounced", ["hard_bounce"]),
         ("quarantined", ["manual_block"]),
-        ("came-back", ["ok"]),
+        # Without evidence that it was the person, a subscription after an opt-out lifts nothing.
+        ("came-back", ["withdrawn"]),
         ("clicked", ["withdrawn"]),
         ("one-type", ["withdrawn"]),
         ("took-it-back", ["ok"]),

@@ -168,6 +168,16 @@ def test_what_breaks_fails_alone_and_keeps_its_last_good_audience(copy: Build) -
     assert decided == [(False,)]
 
 
+def test_another_rule_is_another_rule_version(copy: Build) -> None:
+    version = "select rule_version from intermediate.rule_version"
+    before = copy.values(version)
+    copy.dbt("run", "--select", "rule_version")
+    assert copy.values(version) == before
+    edit(copy.project / "seeds" / "minimum_age.csv", "alcohol,AE,*,21", "alcohol,AE,*,22")
+    copy.dbt("run", "--select", "rule_version")
+    assert copy.values(version) != before
+
+
 def test_a_broken_model_leaves_the_last_good_audiences_as_they_were(copy: Build) -> None:
     edit(copy.project / "models" / "marts" / "decisions.sql", "from {{ ref('rule_version') }}", "from nothing")
     with copy.raw() as raw:

@@ -1,105 +1,13 @@
-with channels as (
-    select
-        channel,
-        -- What an ad platform matches on is decided as the e-mail address is.
-        case identifier_type when 'any' then 'email' else identifier_type end as identifier_type
-    from {{ ref('channel_kinds') }}
-),
-
-questions as (
-    select
-        questions.*,
-        channels.identifier_type
-    from {{ ref('questions') }} as questions
-    inner join channels on questions.channel = channels.channel
+with questions as (
+    select * from {{ ref('questions') }}
 ),
 
 keys as (
-    select
-        person_id,
-        world,
-        identifier_type,
-        identifier
-    from {{ ref('person_keys') }}
-    union all
-    select
-        person_id,
-        world,
-        'person' as identifier_type,
-        person_id as identifier
-    from {{ ref('persons') }}
+    select * from {{ ref('decided_identifiers') }}
 ),
 
--- A block binds the questions of the channels and topics that it names.
 blocks as (
-    select
-        questions.question_id,
-        blocks.person_id,
-        blocks.identifier_type,
-        blocks.identifier,
-        flatten(list(blocks.reason_codes)) as reason_codes,
-        flatten(list(blocks.suppression_ids)) as suppression_ids
-    from {{ ref('identifier_blocks') }} as blocks
-    inner join questions
-        on
-            blocks.world = questions.world
-            and blocks.identifier_type = questions.identifier_type
-            and (blocks.blocks = 'all' or questions.purpose = 'marketing')
-            and blocks.channel in ('*', questions.channel)
-            and blocks.topic in ('*', questions.topic)
-    group by all
-),
-
-person_blocks as (
-    select
-        questions.question_id,
-        blocks.person_id,
-        flatten(list(blocks.reason_codes)) as reason_codes,
-        flatten(list(blocks.suppression_ids)) as suppression_ids
-    from {{ ref('person_blocks') }} as blocks
-    inner join questions
-        on
-            blocks.world = questions.world
-            and blocks.channel in ('*', questions.channel)
-            and blocks.topic in ('*', questions.topic)
-    group by all
-),
-
-consent as (
-    select * from {{ ref('consent_state') }}
-),
-
-ages as (
-    select * from {{ ref('age_state') }}
-),
-
--- Where a grant is needed at all, and where only an express one counts.
-law as (
-    select
-        persons.person_id,
-        kinds.channel,
-        case kinds.channel
-            when 'ads_audience'
-                then coalesce(bool_or(
-                    places.country is null
-                    or list_contains(
-                        string_split({{ policy('ads_require_grant') }}, ','),
-                        case when places.country in {{ european_union() }} then 'EU' else places.country end
-                    )
-                ), true)
-            else coalesce(bool_or(
-                places.country is distinct from 'US'
-                or {{ policy('us_email_requires_grant') }} = 'true'
-            ), true)
-        end as needs_grant,
-        coalesce(bool_or(places.country is distinct from 'US'), true) as needs_express,
-        bool_or(places.country is null) as is_unknown,
-        coalesce(bool_or(places.country is null or places.country = 'US'), true) as may_be_us
-    from {{ ref('persons') }} as persons
-    inner join {{ ref('clock') }} as clock on persons.world = clock.world
-    cross join {{ ref('channel_kinds') }} as kinds
-    left join {{ ref('person_places') }} as places on persons.person_id = places.person_id
-    group by persons.person_id, kinds.channel
+    select * from {{ ref('question_blocks') }}
 ),
 
 minors as (
@@ -119,18 +27,23 @@ listed as (
 ),
 
 reassigned as (
-    select
-        receipts.identifier,
-        -- Without a day of its own it was given up by the day of the comparison.
-        max(coalesce(receipts.since, receipts.compared_at::date)) as since
-    from {{ ref('registry_receipts') }} as receipts
-    inner join {{ ref('clock') }} as clock on receipts.world = clock.world
-    where receipts.result = 'disconnected' and {{ policy('apply_registries') }} = 'true'
-    group by receipts.identifier
+    select * from {{ ref('reassigned_numbers') }}
+),
+
+consent as (
+    select * from {{ ref('consent_state') }}
 ),
 
 implied as (
     select * from {{ ref('implied_grants') }}
+),
+
+law as (
+    select * from {{ ref('person_grant_rules') }}
+),
+
+ages as (
+    select * from {{ ref('age_state') }}
 ),
 
 codes as (
@@ -141,126 +54,74 @@ rules as (
     select * from {{ ref('rule_version') }}
 ),
 
-considered as (
+-- What is known of each identifier that each question is about.
+known as (
     select
         keys.person_id,
         keys.identifier_type,
         keys.identifier,
         questions.question_id,
+        questions.channel,
         questions.purpose,
-        flatten([
-            coalesce(person_blocks.reason_codes, []),
-            coalesce(blocks.reason_codes, []),
-            [
-                case
-                    when
-                        questions.purpose = 'marketing'
-                        and (
-                            minors.is_child
-                            or (
-                                minors.is_minor
-                                and (questions.product_category <> 'none' or questions.channel = 'ads_audience')
-                            )
-                        )
-                        then 'minor'
-                end,
-                case
-                    when not law.may_be_us then null
-                    when checked.question_id is null then registries.reason_code
-                    else checked.reason_code
-                end,
-                case
-                    when
-                        listed.identifier is not null
-                        and not (listed.consent_lifts and consent.state is not distinct from 'granted')
-                        then 'registry_hit'
-                end,
-                case
-                    when
-                        questions.channel in ('sms', 'mms', 'voice')
-                        and reassigned.since >= coalesce(consent.granted_at::date, '-infinity'::date)
-                        then 'carrier_block'
-                end,
-                -- What the person must be told needs no grant, only the absence of a stop.
-                case
-                    when consent.state = 'withdrawn' then 'withdrawn'
-                    when questions.purpose = 'transactional' then null
-                    when consent.state = 'held_for_review' then 'held_for_review'
-                    when consent.state = 'granted' and (consent.is_express or not law.needs_express)
-                        then null
-                    when implied.granted_until > questions.as_of then null
-                    when
-                        consent.state is distinct from 'granted'
-                        and not law.needs_grant
-                        and questions.channel in ('email', 'ads_audience')
-                        then null
-                    when implied.granted_until is not null or consent.state = 'expired'
-                        then 'implied_expired'
-                    when consent.state = 'granted' then 'no_grant'
-                    else coalesce(consent.state, 'no_grant')
-                end,
-                case
-                    when questions.purpose = 'marketing' and coalesce(law.is_unknown, true)
-                        then 'jurisdiction_unknown'
-                end,
-                case
-                    when questions.product_category <> 'none' and ages.person_id is null
-                        then 'age_no_evidence'
-                end,
-                -- A consent given under age is void, and one before any proof is not good enough for
-                -- texts, whose carriers want the proof first.
-                case
-                    when consent.state is distinct from 'granted' then null
-                    when
-                        (consent.granted_at at time zone ages.time_zone)::date < ages.born_of_age_on
-                        then 'capacity_void'
-                    when
-                        keys.identifier_type = 'phone'
-                        and ages.born_of_age_on is null
-                        and ages.proven_of_age_on is not null
-                        and not coalesce(
-                            (consent.granted_at at time zone ages.time_zone)::date
-                            >= ages.proven_of_age_on,
-                            false
-                        )
-                        then 'capacity_unproven'
-                end,
-                case when consent.state = 'granted' and not consent.is_fresh then 'stale_source' end
-            ],
-            coalesce(ages.reason_codes, [])
-        ]) as found,
-        flatten([
-            coalesce(person_blocks.suppression_ids, []),
-            coalesce(blocks.suppression_ids, []),
-            [consent.consent_event_id, implied.ground_id, listed.fact_id],
-            coalesce(ages.age_evidence_ids, [])
-        ]) as evidence_ids,
+        questions.product_category,
         questions.as_of,
         questions.known_at,
-        least(
-            ages.next_change_at,
-            case
-                when not law.may_be_us then null
-                when checked.question_id is null then registries.stale_at
-                else checked.stale_at
-            end,
-            case when consent.state = 'granted' then consent.granted_until end,
-            case when consent.state = 'granted' then consent.stale_at end,
-            case
-                when
-                    consent.state is distinct from 'granted'
-                    and implied.granted_until > questions.as_of
-                    and implied.granted_until < 'infinity'::timestamptz
-                    then implied.granted_until
-            end
-        ) as next_change_at
+
+        coalesce(blocks.reason_codes, []) as block_codes,
+        blocks.suppression_ids,
+
+        coalesce(
+            minors.is_child
+            or (
+                minors.is_minor
+                and (questions.product_category <> 'none' or questions.channel = 'ads_audience')
+            ),
+            false
+        ) as is_too_young,
+
+        listed.fact_id as listing_id,
+        listed.consent_lifts as consent_lifts_listing,
+        -- A comparison of this very identifier goes before those of the whole list.
+        case
+            when not law.may_be_us then null
+            when checked.question_id is null then registries.reason_code
+            else checked.reason_code
+        end as registry_code,
+        case
+            when not law.may_be_us then null
+            when checked.question_id is null then registries.stale_at
+            else checked.stale_at
+        end as registry_stale_at,
+        reassigned.since as reassigned_since,
+
+        consent.consent_event_id,
+        coalesce(consent.state, 'no_grant') as consent_state,
+        consent.is_express,
+        consent.is_fresh as is_consent_fresh,
+        consent.granted_at,
+        (consent.granted_at at time zone ages.time_zone)::date as granted_on,
+        consent.granted_until,
+        consent.stale_at as consent_stale_at,
+        implied.ground_id,
+        implied.granted_until as implied_until,
+
+        case questions.channel
+            when 'email' then law.email_needs_grant
+            when 'ads_audience' then law.ads_need_grant
+            else true
+        end as needs_grant,
+        law.needs_express,
+        coalesce(law.is_place_unknown, true) as is_place_unknown,
+
+        ages.person_id is not null as is_age_judged,
+        coalesce(ages.reason_codes, []) as age_codes,
+        ages.age_evidence_ids,
+        ages.born_of_age_on,
+        ages.proven_of_age_on,
+        ages.next_change_at as age_changes_at
     from keys
     inner join questions
         on keys.world = questions.world and keys.identifier_type = questions.identifier_type
-    left join person_blocks
-        on
-            keys.person_id = person_blocks.person_id
-            and questions.question_id = person_blocks.question_id
     left join blocks
         on
             keys.person_id = blocks.person_id
@@ -270,23 +131,10 @@ considered as (
     left join minors on keys.person_id = minors.person_id
     left join registries on questions.question_id = registries.question_id
     left join checked
-        on
-            questions.question_id = checked.question_id
-            and keys.identifier = checked.identifier
+        on questions.question_id = checked.question_id and keys.identifier = checked.identifier
     left join listed
-        on
-            questions.question_id = listed.question_id
-            and keys.identifier = listed.identifier
+        on questions.question_id = listed.question_id and keys.identifier = listed.identifier
     left join reassigned on keys.identifier = reassigned.identifier
-    left join law
-        on keys.person_id = law.person_id and questions.channel = law.channel
-    left join implied
-        on
-            keys.person_id = implied.person_id
-            and keys.identifier_type = implied.identifier_type
-            and keys.identifier = implied.identifier
-            and questions.channel = implied.channel
-            and implied.category in ('*', questions.product_category)
     left join consent
         on
             keys.identifier_type = consent.identifier_type
@@ -295,11 +143,99 @@ considered as (
             and questions.purpose = consent.purpose
             and questions.topic = consent.topic
             and questions.sender = consent.sender
+    left join implied
+        on
+            keys.person_id = implied.person_id
+            and keys.identifier_type = implied.identifier_type
+            and keys.identifier = implied.identifier
+            and questions.channel = implied.channel
+            and questions.product_category = implied.product_category
+    left join law on keys.person_id = law.person_id
     left join ages
         on
             keys.person_id = ages.person_id
             and questions.product_category = ages.product_category
             and questions.channel = ages.channel
+),
+
+-- Every reason that speaks against it, asked in the order of evaluation.
+considered as (
+    select
+        *,
+        flatten([
+            -- Suppressions: erased, a legal block, a bad address, a complaint, a block by hand.
+            block_codes,
+            [
+                case when purpose = 'marketing' and is_too_young then 'minor' end,
+                case
+                    when
+                        listing_id is not null
+                        and not (consent_lifts_listing and consent_state = 'granted')
+                        then 'registry_hit'
+                end,
+                registry_code,
+                -- A number that was given up after the consent is somebody else's now.
+                case
+                    when
+                        channel in ('sms', 'mms', 'voice')
+                        and reassigned_since >= coalesce(granted_at::date, '-infinity'::date)
+                        then 'carrier_block'
+                end,
+                -- What the person must be told needs no grant, only the absence of a stop.
+                case
+                    when consent_state = 'withdrawn' then 'withdrawn'
+                    when purpose = 'transactional' then null
+                    when consent_state = 'held_for_review' then 'held_for_review'
+                    when consent_state = 'granted' and (is_express or not needs_express) then null
+                    when implied_until > as_of then null
+                    when consent_state <> 'granted' and not needs_grant then null
+                    when implied_until is not null or consent_state = 'expired'
+                        then 'implied_expired'
+                    when consent_state = 'granted' then 'no_grant'
+                    else consent_state
+                end,
+                case
+                    when purpose = 'marketing' and is_place_unknown then 'jurisdiction_unknown'
+                end,
+                case
+                    when product_category <> 'none' and not is_age_judged then 'age_no_evidence'
+                end
+            ],
+            -- The law of the place on the goods, then the proofs of age.
+            age_codes,
+            [
+                -- A consent given under age is void, and one before any proof is not good enough
+                -- for texts, whose carriers want the proof first.
+                case
+                    when consent_state <> 'granted' then null
+                    when granted_on < born_of_age_on then 'capacity_void'
+                    when
+                        identifier_type = 'phone'
+                        and born_of_age_on is null
+                        and proven_of_age_on is not null
+                        and not coalesce(granted_on >= proven_of_age_on, false)
+                        then 'capacity_unproven'
+                end,
+                case
+                    when consent_state = 'granted' and not is_consent_fresh then 'stale_source'
+                end
+            ]
+        ]) as found,
+        -- When one of these answers changes by itself.
+        least(
+            age_changes_at,
+            registry_stale_at,
+            case when consent_state = 'granted' then granted_until end,
+            case when consent_state = 'granted' then consent_stale_at end,
+            case
+                when
+                    consent_state <> 'granted'
+                    and implied_until > as_of
+                    and implied_until < 'infinity'::timestamptz
+                    then implied_until
+            end
+        ) as next_change_at
+    from known
 ),
 
 -- Telling a destination whom to leave alone needs no consent; only the erased are kept out of it.
@@ -310,8 +246,7 @@ judged as (
                 found,
                 lambda code:
                 code is not null and (purpose <> 'suppression' or code = 'erased')
-            ) as found,
-            list_distinct(list_filter(evidence_ids, lambda id: id is not null)) as evidence_ids
+            ) as found
         )
     from considered
 )
@@ -325,7 +260,14 @@ select
         when len(judged.found) = 0 then ['ok']
         else list_filter(codes.in_order, lambda code: list_contains(judged.found, code))
     end as reason_codes,
-    judged.evidence_ids,
+    list_distinct(list_filter(
+        flatten([
+            coalesce(judged.suppression_ids, []),
+            [judged.consent_event_id, judged.ground_id, judged.listing_id],
+            coalesce(judged.age_evidence_ids, [])
+        ]),
+        lambda id: id is not null
+    )) as evidence_ids,
     rules.rule_version,
     len(judged.found) = 0 as eligible,
     -- A source that fell silent lets nobody in and throws nobody out.

@@ -30,6 +30,10 @@ with asked (world, channel, purpose, topic, sender, product_category, policy) as
 
 clock as (
     select * from {{ ref('clock') }}
+),
+
+kinds as (
+    select * from {{ ref('channel_kinds') }}
 )
 
 select distinct
@@ -44,7 +48,10 @@ select distinct
     asked.sender,
     asked.product_category,
     asked.policy,
+    -- What an ad platform matches on is decided as the e-mail address is.
+    case kinds.identifier_type when 'any' then 'email' else kinds.identifier_type end as identifier_type,
     clock.as_of,
     clock.known_at
 from asked
 inner join clock on asked.world = clock.world
+left join kinds on asked.channel = kinds.channel

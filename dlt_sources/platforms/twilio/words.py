@@ -8,8 +8,11 @@ from typing import Literal
 
 Reading = Literal["stop", "review", "start", "received"]
 
-#: https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out (and ARRET, its French twin for Canada)
-STOP = frozenset({"stop", "stopall", "unsubscribe", "end", "quit", "cancel", "revoke", "optout", "arret"})
+#: https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out; ARRET, its French twin for Canada; and what AWS and
+#: the carriers take for a stop besides: https://docs.aws.amazon.com/sms-voice/latest/userguide/keywords-required.html
+STOP = frozenset(
+    {"stop", "stopall", "unsubscribe", "end", "quit", "cancel", "revoke", "optout", "arret", "remove", "td"}
+)
 START = frozenset({"start", "unstop", "yes"})
 
 _APOSTROPHES = "'`\u2018\u2019"

@@ -6,25 +6,16 @@ persons as (
     select * from {{ ref('persons') }}
 ),
 
--- Credible birth dates, the highest level of each person and of it the youngest.
+-- The birth dates of each person's highest level, and of them the youngest.
 births as (
     select
-        evidence.person_id,
-        max(evidence.value) as born_on,
-        list(evidence.age_evidence_id order by evidence.age_evidence_id) as age_evidence_ids
-    from {{ ref('age_evidence') }} as evidence
-    inner join clock on evidence.world = clock.world
-    left join {{ ref('placeholder_birth_dates') }} as placeholders
-        on evidence.value = placeholders.birth_date and evidence.level <= placeholders.level
-    where
-        evidence.kind = 'dob'
-        and evidence.value is not null
-        and evidence.recorded_at <= clock.known_at
-        and evidence.verified_at <= clock.as_of
-        and placeholders.birth_date is null
-        and evidence.value < evidence.verified_at::date
-    group by evidence.person_id, evidence.level
-    qualify row_number() over (partition by evidence.person_id order by evidence.level desc) = 1
+        person_id,
+        max(value) as born_on,
+        list(age_evidence_id order by age_evidence_id) as age_evidence_ids
+    from {{ ref('credible_age_evidence') }}
+    where kind = 'dob' and value < verified_at::date
+    group by person_id, level
+    qualify row_number() over (partition by person_id order by level desc) = 1
 ),
 
 consents as (

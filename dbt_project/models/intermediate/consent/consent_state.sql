@@ -7,7 +7,7 @@ kinds as (
 ),
 
 -- Beside the questions asked, every channel as a whole: what `withdrawals` pushes.
-scopes as (
+asked as (
     select distinct
         world,
         channel,
@@ -28,6 +28,14 @@ scopes as (
         clock.known_at
     from {{ ref('channels') }} as channels
     cross join {{ ref('clock') }} as clock
+),
+
+-- Scopes and statements are weighed as numbers: groups of texts would have to fit in memory.
+scopes as (
+    select
+        *,
+        row_number() over (order by world, channel, purpose, topic, sender) as scope_number
+    from asked
 ),
 
 -- Our own write of a block by hand is no statement: the block itself speaks as long as it stands.
@@ -110,14 +118,11 @@ resolved as (
 
 heard as (
     select
-        resolved.consent_event_id,
+        scopes.scope_number,
         resolved.identifier_type,
         resolved.identifier,
-        scopes.world,
-        scopes.channel,
-        scopes.purpose,
-        scopes.topic,
-        scopes.sender,
+        {{ in_order('resolved.effective_lo', 'resolved.consent_event_id') }} as from_place,
+        {{ in_order('resolved.effective_hi', 'resolved.consent_event_id') }} as until_place,
         case
             when resolved.state in ('withdrawn', 'erased') then 'withdrawn'
             when starts_with(resolved.state, 'granted') then 'granted'
@@ -180,26 +185,15 @@ heard as (
 
 weighed as (
     select
-        world,
-        channel,
-        purpose,
-        topic,
-        sender,
+        scope_number,
         identifier_type,
         identifier,
-        arg_max(consent_event_id, (effective_hi, consent_event_id)) filter (
-            where state = 'withdrawn'
-        ) as withdrawn_id,
-        arg_max(
-            consent_event_id, (coalesce(effective_lo, '-infinity'::timestamptz), consent_event_id)
-        ) filter (where state = 'granted' and is_general) as granted_id,
-        -- A question that was asked says more than a default value, however new that is.
-        arg_max(
-            consent_event_id, (state <> 'unknown', effective_hi, consent_event_id)
-        ) filter (where state not in ('granted', 'withdrawn')) as other_id,
-        arg_max(state, (effective_hi, consent_event_id)) filter (
-            where state in ('pending', 'not_granted')
-        ) as asked_state,
+        max(until_place) filter (where state = 'withdrawn') as withdrawn,
+        max(from_place) filter (where state = 'granted' and is_general) as granted,
+        max(until_place) filter (where state in ('pending', 'not_granted')) as asked,
+        max(until_place) filter (
+            where state not in ('granted', 'withdrawn', 'pending', 'not_granted')
+        ) as shown,
         max(effective_hi) filter (where state = 'withdrawn') as withdrawn_at,
         max(effective_lo) filter (where state = 'granted' and is_general) as granted_at,
         max(effective_lo) filter (where state = 'granted' and is_act) as acted_at,
@@ -212,47 +206,58 @@ weighed as (
         coalesce(bool_or(state = 'granted' and is_fresh), false) as is_fresh,
         max(coalesce(stale_at, 'infinity'::timestamptz)) filter (where state = 'granted') as stale_at
     from heard
-    group by all
+    group by scope_number, identifier_type, identifier
 ),
 
 judged as (
     select
         weighed.*,
+        scopes.* exclude (scope_number, as_of, known_at),
         case
             -- An act lifts a withdrawal only when it lies wholly after it; ties stay withdrawn.
             when
-                weighed.withdrawn_id is not null
+                weighed.withdrawn is not null
                 and not coalesce(weighed.acted_at > weighed.withdrawn_at, false)
                 then 'withdrawn'
-            when weighed.granted_until > clock.as_of then 'granted'
+            when weighed.granted_until > scopes.as_of then 'granted'
             when weighed.is_archived then 'held_for_review'
-            when weighed.granted_id is not null then 'expired'
-            else coalesce(
-                weighed.asked_state, case when weighed.is_default_seen then 'unknown' end
-            )
-        end as state
+            when weighed.granted is not null then 'expired'
+            when weighed.asked is not null then 'asked'
+            when weighed.is_default_seen then 'unknown'
+        end as finding
     from weighed
-    inner join {{ ref('clock') }} as clock on weighed.world = clock.world
+    inner join scopes on weighed.scope_number = scopes.scope_number
+),
+
+proven as (
+    select
+        *,
+        case
+            when finding = 'withdrawn' then withdrawn
+            when finding in ('granted', 'expired') then granted
+            when finding = 'held_for_review' then shown
+            else coalesce(asked, shown)
+        end as statement
+    from judged
 )
 
 select
-    case state
-        when 'withdrawn' then withdrawn_id
-        when 'granted' then granted_id
-        else other_id
-    end as consent_event_id,
-    world,
-    identifier_type,
-    identifier,
-    channel,
-    purpose,
-    topic,
-    sender,
-    state,
-    is_express,
-    is_fresh,
-    case when stale_at < 'infinity'::timestamptz then stale_at end as stale_at,
-    granted_at,
-    case when granted_until < 'infinity'::timestamptz then granted_until end as granted_until,
-    withdrawn_at
-from judged
+    statements.consent_event_id,
+    proven.world,
+    proven.identifier_type,
+    proven.identifier,
+    proven.channel,
+    proven.purpose,
+    proven.topic,
+    proven.sender,
+    -- A question that was asked says more than a default value, however new that is.
+    case proven.finding when 'asked' then statements.state else proven.finding end as state,
+    proven.is_express,
+    proven.is_fresh,
+    case when proven.stale_at < 'infinity'::timestamptz then proven.stale_at end as stale_at,
+    proven.granted_at,
+    case when proven.granted_until < 'infinity'::timestamptz then proven.granted_until end
+        as granted_until,
+    proven.withdrawn_at
+from proven
+left join statements on {{ hash_in('proven.statement') }} = hash(statements.consent_event_id)

@@ -15,6 +15,13 @@ keys as (
     select * from {{ ref('person_keys') }}
 ),
 
+goods as (
+    select distinct
+        world,
+        product_category
+    from {{ ref('questions') }}
+),
+
 -- What people did, and what platforms call a soft opt-in.
 grounds as (
     select
@@ -76,7 +83,7 @@ select
     keys.identifier_type,
     keys.identifier,
     lawful.channel,
-    grounds.category,
+    goods.product_category,
     arg_max(grounds.ground_id, grounds.given_at) as ground_id,
     max(grounds.given_at) as granted_at,
     max(coalesce(grounds.given_at + to_months(lawful.months), 'infinity'::timestamptz)) as granted_until
@@ -88,4 +95,13 @@ inner join keys
         grounds.person_id = keys.person_id
         and keys.identifier_type = case lawful.channel when 'email' then 'email' else 'phone' end
         and coalesce(grounds.identifier = keys.identifier, true)
-group by all
+-- A soft opt-in is good for the goods that it came with.
+inner join goods
+    on keys.world = goods.world and grounds.category in ('*', goods.product_category)
+group by
+    grounds.person_id,
+    keys.world,
+    keys.identifier_type,
+    keys.identifier,
+    lawful.channel,
+    goods.product_category

@@ -22,7 +22,9 @@ guards as (
         questions.question_id,
         questions.as_of,
         registries.registry,
-        to_days(least(registries.max_days, {{ policy('registry_max_days') }}::integer)) as counts_for
+        to_days(
+            least(registries.max_days, {{ policy('registry_max_days') }}::integer)
+        ) as counts_for
     from questions
     inner join clock on questions.world = clock.world
     inner join {{ ref('registries') }} as registries

@@ -77,7 +77,7 @@ union all by name
 select
     world,
     platform,
-    world || fact_id as consent_event_id,
+    world || fact_id || ' (sender)' as consent_event_id,
     account,
     null as record_id,
     'phone' as identifier_type,

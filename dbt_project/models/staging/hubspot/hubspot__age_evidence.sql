@@ -17,8 +17,10 @@ typed_dates as (
         record_id,
         'dob' as kind,
         'hubspot' as provider,
-        any_value(concat_ws(' ', first_name, last_name)) as bound_name,
-        any_value({{ email_key('email') }}) as bound_identifier,
+        arg_min(
+            nullif(concat_ws(' ', first_name, last_name), ''), (first_seen_at, payload_hash)
+        ) as bound_name,
+        arg_min({{ email_key('email') }}, (first_seen_at, payload_hash)) as bound_identifier,
         2 as level,
         null::integer as threshold,
         birth_date as value,
@@ -38,8 +40,13 @@ ticks as (
         contacts.record_id,
         rules.kind,
         rules.provider,
-        any_value(concat_ws(' ', contacts.first_name, contacts.last_name)) as bound_name,
-        any_value({{ email_key('contacts.email') }}) as bound_identifier,
+        arg_min(
+            nullif(concat_ws(' ', contacts.first_name, contacts.last_name), ''),
+            (contacts.first_seen_at, contacts.payload_hash)
+        ) as bound_name,
+        arg_min(
+            {{ email_key('contacts.email') }}, (contacts.first_seen_at, contacts.payload_hash)
+        ) as bound_identifier,
         rules.level,
         rules.threshold,
         null::date as value,

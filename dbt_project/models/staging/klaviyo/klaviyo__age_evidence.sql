@@ -11,8 +11,10 @@ select
     record_id,
     'dob' as kind,
     'klaviyo' as provider,
-    any_value(concat_ws(' ', first_name, last_name)) as bound_name,
-    any_value({{ email_key('email') }}) as bound_identifier,
+    arg_min(
+        nullif(concat_ws(' ', first_name, last_name), ''), (first_seen_at, payload_hash)
+    ) as bound_name,
+    arg_min({{ email_key('email') }}, (first_seen_at, payload_hash)) as bound_identifier,
     2 as level,
     null::integer as threshold,
     birth_date as value,

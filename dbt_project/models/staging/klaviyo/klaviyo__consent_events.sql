@@ -138,10 +138,11 @@ act_statements as (
         state,
         case when starts_with(state, 'granted') then 'express' end as basis,
         method,
-        'customer' as actor,
+        -- A call of any tool's makes the event of a subscription too: only the opt-out is the person's.
+        case state when 'withdrawn' then 'customer' else 'unknown' end as actor,
         'klaviyo event' as source,
         'channel_all' as scope,
-        true as has_evidence,
+        state = 'withdrawn' as has_evidence,
         null as category,
         null as origin_write_id,
         json_object('event', raw_name) as evidence,

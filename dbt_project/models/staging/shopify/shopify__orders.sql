@@ -88,8 +88,9 @@ select
     latest.payload_hash,
     latest.email,
     latest.phone,
-    latest.first_name,
-    latest.last_name,
+    -- Who paid is who was checked; the account may be another's.
+    coalesce(latest.payer_first_name, latest.first_name) as first_name,
+    coalesce(latest.payer_last_name, latest.last_name) as last_name,
     latest.order_name,
     latest.financial_status,
     latest.currency,

@@ -5,6 +5,8 @@
     ('phone', 'text'),
     ('first_name', 'text', 'customer.first_name'),
     ('last_name', 'text', 'customer.last_name'),
+    ('payer_first_name', 'text', 'billing_address.first_name'),
+    ('payer_last_name', 'text', 'billing_address.last_name'),
     ('order_name', 'text', 'name'),
     ('financial_status', 'text'),
     ('currency', 'text'),

@@ -1,25 +1,38 @@
 with texts as (
     select * from {{ ref('twilio__texts') }}
     where state is not null
+),
+
+-- A stop to one sender ends the marketing of all of them, a start opens that of the sender it was
+-- sent to. What must be told is stopped, and opened again, for that sender alone.
+statements as (
+    select
+        *,
+        unnest([
+            struct_pack(
+                part := '', purpose := 'marketing', spoken_to := if(state = 'withdrawn', '*', sender)
+            ),
+            struct_pack(part := ':transactional', purpose := 'transactional', spoken_to := sender)
+        ], recursive := true)
+    from texts
 )
 
 select
-    'twilio:' || account || ':message:' || message_sid as consent_event_id,
+    'twilio:' || account || ':message:' || message_sid || part as consent_event_id,
     account,
     address as record_id,
     'phone' as identifier_type,
     {{ phone_key('address') }} as identifier,
-    -- A stop to one sender is a stop to all of them; a start opens the sender it was sent to.
-    case when state = 'withdrawn' then '*' else sender end as sender,
+    spoken_to as sender,
     channel,
-    case when state = 'withdrawn' then '*' else 'marketing' end as purpose,
+    purpose,
     '*' as topic,
     state,
     case when starts_with(state, 'granted') then 'express' end as basis,
     method,
     case field when 'keyword' then 'customer' else 'unknown' end as actor,
     'twilio ' || field as source,
-    'channel_all' as scope,
+    case when spoken_to = '*' then 'channel_all' else 'sender' end as scope,
     field = 'keyword' as has_evidence,
     null as category,
     null as origin_write_id,
@@ -31,4 +44,4 @@ select
     first_seen_at as recorded_at,
     occurred_at as source_seen_at,
     null::timestamptz as expires_at
-from texts
+from statements

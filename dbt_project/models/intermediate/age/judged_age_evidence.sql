@@ -1,0 +1,52 @@
+with rules as (
+    select * from {{ ref('person_age_rules') }}
+),
+
+evidence as (
+    select * from {{ ref('credible_age_evidence') }}
+    -- A failed check is never let go of by a change of name.
+    where is_bound or kind in ('fail', 'under')
+)
+
+select
+    rules.person_id,
+    rules.product_category,
+    rules.channel,
+    rules.time_zone,
+    rules.today,
+    evidence.age_evidence_id,
+    evidence.kind,
+    evidence.level,
+    evidence.bound_name,
+    evidence.verified_at,
+    evidence.stands_until,
+    evidence.level >= rules.required_level as is_strong_enough,
+    case evidence.kind
+        when 'dob'
+            then case
+                when evidence.value >= rules.born_before then 'infinity'::date
+                else greatest(
+                    {{ birthday('evidence.value', 'rules.minimum_age') }},
+                    make_date((year(evidence.value) + rules.year_of)::integer, 1, 1)
+                )
+            end
+        -- Who was over n then has been over n + k for k years since, and not for certain before.
+        when 'over'
+            then case
+                when
+                    evidence.verified_at::date - to_years(evidence.threshold) >= rules.born_before
+                    then 'infinity'::date
+                else {{ birthday(
+                    'evidence.verified_at::date',
+                    'greatest(rules.minimum_age - evidence.threshold, 0)',
+                ) }}
+            end
+    end as of_age_on
+from rules
+inner join evidence on rules.person_id = evidence.person_id
+where
+    coalesce(evidence.stands_until > rules.as_of, true)
+    and (
+        evidence.kind <> 'dob'
+        or (evidence.value < rules.today and {{ birthday('evidence.value', 115) }} > rules.today)
+    )

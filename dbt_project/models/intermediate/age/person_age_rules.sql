@@ -1,0 +1,43 @@
+with clock as (
+    select * from {{ ref('clock') }}
+),
+
+persons as (
+    select * from {{ ref('persons') }}
+),
+
+places as (
+    select * from {{ ref('person_places') }}
+),
+
+jurisdictions as (
+    select * from {{ ref('jurisdictions') }}
+)
+
+-- The rules of all places that count for a person, bound together: the strictest of each kind.
+select
+    persons.person_id,
+    persons.world,
+    jurisdictions.product_category,
+    jurisdictions.channel,
+    any_value(coalesce(persons.time_zone, {{ policy('unknown_time_zone') }})) as time_zone,
+    any_value(
+        (clock.as_of at time zone coalesce(persons.time_zone, {{ policy('unknown_time_zone') }}))::date
+    ) as today,
+    any_value(clock.as_of) as as_of,
+    max(jurisdictions.required_level) as required_level,
+    max(jurisdictions.minimum_age) as minimum_age,
+    max(jurisdictions.year_of) as year_of,
+    min(jurisdictions.born_before) as born_before,
+    list_distinct(flatten(list(jurisdictions.reason_codes))) as reason_codes,
+    min(jurisdictions.rule_changes_on) as rule_changes_on
+from persons
+inner join clock on persons.world = clock.world
+left join places on persons.person_id = places.person_id
+-- Without any place the row without a country speaks.
+inner join jurisdictions
+    on
+        persons.world = jurisdictions.world
+        and places.country is not distinct from jurisdictions.country
+        and places.region is not distinct from jurisdictions.region
+group by persons.person_id, persons.world, jurisdictions.product_category, jurisdictions.channel

@@ -1,0 +1,33 @@
+with clock as (
+    select * from {{ ref('clock') }}
+),
+
+persons as (
+    select * from {{ ref('persons') }}
+),
+
+places as (
+    select
+        *,
+        case when country in {{ european_union() }} then 'EU' else country end as place_of_law
+    from {{ ref('person_places') }}
+)
+
+-- Where several places count, or none is known, the strictest law does.
+select
+    persons.person_id,
+    persons.world,
+    bool_or(
+        places.country is distinct from 'US' or {{ policy('us_email_requires_grant') }} = 'true'
+    ) as email_needs_grant,
+    bool_or(
+        places.country is null
+        or list_contains(string_split({{ policy('ads_require_grant') }}, ','), places.place_of_law)
+    ) as ads_need_grant,
+    bool_or(places.country is distinct from 'US') as needs_express,
+    bool_or(places.country is null) as is_place_unknown,
+    bool_or(places.country is null or places.country = 'US') as may_be_us
+from persons
+inner join clock on persons.world = clock.world
+left join places on persons.person_id = places.person_id
+group by persons.person_id, persons.world
