@@ -24,6 +24,7 @@ from orchestration.home import Home
 from orchestration.ingestion import GROUP as RAW
 from orchestration.ingestion import LANDED, raw_key
 from orchestration.parsing import environment, manifest
+from orchestration.proving import honours
 from orchestration.resources import WAREHOUSE, House
 from orchestration.stations import Station
 
@@ -31,6 +32,7 @@ _OWN_TABLES = {
     "accounts": "The configured accounts with brand, region and markets.",
     "builds": "One row per build: its number and the times it decides by.",
     "contacts": "When each source last answered.",
+    "honours": "When destinations took our withdrawals, and members who withdrew were removed.",
 }
 
 
@@ -80,6 +82,7 @@ def begin_build(context: AssetExecutionContext, house: House) -> Iterator[Materi
     """Allot the build's number and the times it decides by, once everything has been landed."""
     with warehouse.opened(house.home) as connection:
         warehouse.ensure_raw(connection, registry.all_platforms(), registry.configured())
+        honours.record(connection, house.state)
         build = warehouse.begin_build(house.state, connection)
     for table in _OWN_TABLES:
         yield MaterializeResult(

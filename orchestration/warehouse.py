@@ -41,6 +41,10 @@ _OWN_TABLES = {
         "platform VARCHAR, account VARCHAR, brand VARCHAR, default_region VARCHAR, markets VARCHAR[], external_ids JSON"
     ),
     "webhooks": _WEBHOOK,
+    "honours": (
+        "answer VARCHAR, answer_id VARCHAR, platform VARCHAR, account VARCHAR, channel VARCHAR, identifier VARCHAR, "
+        "record_id VARCHAR, accepted_at TIMESTAMPTZ"
+    ),
     "registry_receipts": (
         "receipt_id VARCHAR, registry VARCHAR, identifier VARCHAR, result VARCHAR, since DATE, compared_at TIMESTAMPTZ, "
         "recorded_at TIMESTAMPTZ, retracted_at TIMESTAMPTZ"

@@ -55,6 +55,13 @@ def _follow(connection: duckdb.DuckDBPyConnection, asked: Asked, copied: Copied)
         "CREATE TEMP TABLE keys AS SELECT record_key, unnest(suppression_keys) AS key "
         "FROM published.intermediate.identity_keys"
     )
+    # Records that somebody joined by hand share nothing but that.
+    joined = [table for _, table, _ in _tables(connection, "raw\\_audiences") if table == "links"]
+    for side in ("left", "right") if joined else ():
+        connection.execute(
+            f"INSERT INTO keys SELECT concat_ws(':', {side}_platform, {side}_account, {side}_record_id), link_id "
+            "FROM published.raw_audiences.links"
+        )
     if asked.key:
         connection.execute(
             "CREATE TEMP TABLE subject_records AS SELECT DISTINCT record_key FROM keys WHERE key = ?", [asked.key]
