@@ -31,6 +31,28 @@ def why(
     raise typer.Exit(code)
 
 
+def evidence(
+    actor: Annotated[str, typer.Option(help="Who exports it; kept.")],
+    to: Annotated[Path, typer.Option(help="The folder to write: new, or empty.")],
+    subject: Annotated[str | None, typer.Argument(help="An e-mail address, a phone number or a person id.")] = None,
+    send: Annotated[str | None, typer.Option(help="One send by its write id, as audiences why lists them.")] = None,
+    json: Json = False,
+) -> None:
+    """Write what an auditor asks for about one person or one send; holds raw personal data, and is kept on record."""
+    from orchestration.proving.show import write_pack
+
+    raise typer.Exit(write_pack(subject, send=send, folder=to, actor=actor, as_json=json))
+
+
+def exposure(json: Json = False) -> None:
+    """Say what was sent between withdrawals and their honouring, and whether the deadlines were kept."""
+    from orchestration.proving.show import show_exposure
+
+    raise typer.Exit(show_exposure(as_json=json))
+
+
 def add_to(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(why)
+    app.command()(evidence)
+    app.command()(exposure)

@@ -39,12 +39,12 @@ def explain(
 ) -> int:
     """Print the answer about one person; 1 when nobody is known by that name and nothing is known of it."""
     home = Home.current()
-    times = {"as_of": moment(as_of), "known_at": moment(known_at)}
-    if any(times.values()):
+    then, known = moment(as_of), moment(known_at)
+    if then or known:
         from orchestration.proving.past import why_then
 
         with console.err.status("...") as status:
-            past = why_then(home, subject, audience, **times, show=show, tell=lambda text: status.update(text))
+            past = why_then(home, subject, audience, as_of=then, known_at=known, show=show, tell=status.update)
         answer = past.answer
         console.err.print(f"Decided over {past.rows:,} raw rows in {past.seconds:.0f} s.", style="dim")
     else:

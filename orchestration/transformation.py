@@ -9,6 +9,7 @@ import duckdb
 from dagster import (
     AssetExecutionContext,
     AssetKey,
+    AssetObservation,
     AssetsDefinition,
     AssetSpec,
     MaterializeResult,
@@ -18,7 +19,7 @@ from dagster import (
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 from dlt_sources import registry
-from orchestration import stations, warehouse
+from orchestration import stations, told, warehouse
 from orchestration.dbt_results import run_results
 from orchestration.home import Home
 from orchestration.ingestion import GROUP as RAW
@@ -34,6 +35,7 @@ _OWN_TABLES = {
     "contacts": "When each source last answered.",
     "honours": "When destinations took our withdrawals, and members who withdrew were removed.",
 }
+_EXPOSURES = AssetKey(["marts", "exposures"])
 
 
 class Translator(DagsterDbtTranslator):
@@ -115,6 +117,8 @@ def dbt_models(home: Home) -> AssetsDefinition:
             context.log.error("%s: %s", result["unique_id"], result["message"])
         with warehouse.opened(house.home) as connection:
             landed, quarantined, decided = _rows(connection)
+            exposure = told.exposure(connection)
+        yield AssetObservation(asset_key=_EXPOSURES, metadata=exposure)
         stations.report(
             house.home,
             Station(

@@ -20,8 +20,10 @@ from orchestration.warehouse import has_table
 
 #: Reasons of removals that are a withdrawal's.
 _WITHDRAWN = ("withdrawn", "spam_complaint")
-_TEXTS = ("membership_id", "platform", "account", "channel", "record_id")
-_REMOVALS = pa.schema([*((name, pa.string()) for name in _TEXTS), ("changed_at", pa.timestamp("us", tz="UTC"))])
+_REMOVALS = pa.schema(
+    [pa.field(name, pa.string()) for name in ("membership_id", "platform", "account", "channel", "record_id")]
+    + [pa.field("changed_at", pa.timestamp("us", tz="UTC"))]
+)
 
 
 def record(connection: duckdb.DuckDBPyConnection, state: State) -> int:
@@ -33,18 +35,20 @@ def record(connection: duckdb.DuckDBPyConnection, state: State) -> int:
         connection.execute(
             """
             INSERT INTO raw_audiences.honours BY NAME
-            SELECT DISTINCT
-                'withdrawal' AS answer,
-                sha256(concat_ws(chr(31), answered.platform, answered.account, answered.channel, answered.key_hash,
-                    answered.accepted_at)) AS answer_id,
-                answered.platform, answered.account, answered.channel, ours.identifier,
-                answered.accepted_at::TIMESTAMPTZ AS accepted_at
-            FROM answered
-            JOIN (
+            WITH ours AS (
                 SELECT DISTINCT channel, identifier, keyed_hash(identifier_type || ':' || identifier) AS key_hash
                 FROM marts.withdrawals
-            ) AS ours USING (channel, key_hash)
-            ANTI JOIN (SELECT answer_id FROM raw_audiences.honours) AS known USING (answer_id)
+            ),
+            found AS (
+                SELECT DISTINCT
+                    'withdrawal' AS answer,
+                    sha256(concat_ws(chr(31), answered.platform, answered.account, answered.channel,
+                        answered.key_hash, answered.accepted_at)) AS answer_id,
+                    answered.platform, answered.account, answered.channel, ours.identifier,
+                    answered.accepted_at::TIMESTAMPTZ AS accepted_at
+                FROM answered JOIN ours USING (channel, key_hash)
+            )
+            FROM found ANTI JOIN raw_audiences.honours AS known USING (answer_id)
             """
         )
         connection.unregister("answered")
@@ -55,11 +59,13 @@ def record(connection: duckdb.DuckDBPyConnection, state: State) -> int:
     connection.execute(
         """
         INSERT INTO raw_audiences.honours BY NAME
-        SELECT
-            'removal' AS answer, sha256(membership_id || chr(31) || changed_at) AS answer_id,
-            platform, account, channel, record_id, changed_at AS accepted_at
-        FROM removed
-        ANTI JOIN (SELECT answer_id FROM raw_audiences.honours) AS known USING (answer_id)
+        WITH found AS (
+            SELECT
+                'removal' AS answer, sha256(membership_id || chr(31) || changed_at) AS answer_id,
+                platform, account, channel, record_id, changed_at AS accepted_at
+            FROM removed
+        )
+        FROM found ANTI JOIN raw_audiences.honours AS known USING (answer_id)
         """
     )
     connection.unregister("removed")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -48,6 +48,22 @@ def write(path: Path, answer: Answer) -> None:
 
 def render(answer: Answer) -> str:
     """The page as HTML."""
+    return _render(
+        "why.html.j2",
+        answer=answer,
+        timelines=[(person, timeline(answer, person)) for person in answer.people],
+        now=datetime.now(UTC),
+    )
+
+
+def index(
+    answer: Answer, files: Sequence[Mapping[str, Any]], contents: Mapping[str, str], *, actor: str, at: datetime
+) -> str:
+    """The first page of an evidence pack: what it is about, and each file with its hash."""
+    return _render("pack.html.j2", answer=answer, files=files, contents=contents, actor=actor, at=at)
+
+
+def _render(template: str, **values: Any) -> str:
     environment = Environment(
         loader=ChoiceLoader([PackageLoader("orchestration.proving"), PackageLoader("orchestration.reporting")]),
         autoescape=select_autoescape(default=True),
@@ -58,12 +74,7 @@ def render(answer: Answer) -> str:
     )
     environment.filters |= {"time": _time, "percent": lambda value: f"{value:.2f}%"}
     css = _REPORT_CSS.read_text() + (_TEMPLATES / "why.css").read_text()
-    return environment.get_template("why.html.j2").render(
-        answer=answer,
-        timelines=[(person, timeline(answer, person)) for person in answer.people],
-        css=Markup(css),  # noqa: S704 (our own files)
-        now=datetime.now(UTC),
-    )
+    return environment.get_template(template).render(css=Markup(css), **values)  # noqa: S704 (our own files)
 
 
 def timeline(answer: Answer, person: Person) -> Timeline:
