@@ -19,7 +19,7 @@ from dagster import (
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 from dlt_sources import registry
-from orchestration import stations, told, warehouse
+from orchestration import people, stations, told, warehouse
 from orchestration.dbt_results import run_results
 from orchestration.home import Home
 from orchestration.ingestion import GROUP as RAW
@@ -85,6 +85,7 @@ def begin_build(context: AssetExecutionContext, house: House) -> Iterator[Materi
     with warehouse.opened(house.home) as connection:
         warehouse.ensure_raw(connection, registry.all_platforms(), registry.configured())
         honours.record(connection, house.state)
+        people.recall(house.home, connection)
         build = warehouse.begin_build(house.state, connection)
     for table in _OWN_TABLES:
         yield MaterializeResult(

@@ -45,6 +45,8 @@ _OWN_TABLES = {
         "answer VARCHAR, answer_id VARCHAR, platform VARCHAR, account VARCHAR, channel VARCHAR, identifier VARCHAR, "
         "record_id VARCHAR, accepted_at TIMESTAMPTZ"
     ),
+    "person_ids": "record_key VARCHAR, person_id VARCHAR",
+    "person_history": "person_id VARCHAR, event VARCHAR, other VARCHAR, at_build BIGINT",
     "registry_receipts": (
         "receipt_id VARCHAR, registry VARCHAR, identifier VARCHAR, result VARCHAR, since DATE, compared_at TIMESTAMPTZ, "
         "recorded_at TIMESTAMPTZ, retracted_at TIMESTAMPTZ"

@@ -1,3 +1,12 @@
+{#- What only a new fact takes away: while one of these stands, the rest may change and the answer
+    does not. -#}
+{% set lasting = [
+    'erased', 'legal_block', 'registry_hit', 'registry_stale', 'invalid_address', 'hard_bounce',
+    'carrier_block', 'spam_complaint', 'manual_block', 'withdrawn', 'held_for_review', 'no_grant',
+    'pending', 'not_granted', 'unknown', 'implied_expired', 'jurisdiction_unknown',
+    'age_no_evidence', 'identity_ambiguous', 'no_identifier',
+] %}
+
 with questions as (
     select * from {{ ref('questions') }}
 ),
@@ -46,6 +55,26 @@ ages as (
     select * from {{ ref('age_state') }}
 ),
 
+-- Whoever else uses an identifier must be of age, too.
+others as (
+    select
+        users.person_id,
+        users.identifier_type,
+        users.identifier,
+        ages.product_category,
+        ages.channel,
+        list_distinct(flatten(list(ages.reason_codes))) as reason_codes,
+        list_distinct(flatten(list(ages.age_evidence_ids))) as age_evidence_ids,
+        min(ages.next_change_at) as next_change_at
+    from {{ ref('other_users') }} as users
+    inner join ages on users.other_person_id = ages.person_id
+    group by all
+),
+
+coming as (
+    select * from {{ ref('coming_facts') }}
+),
+
 codes as (
     select list(code order by position) as in_order from {{ ref('reason_codes') }}
 ),
@@ -67,17 +96,23 @@ known as (
         questions.as_of,
         questions.known_at,
 
-        coalesce(blocks.reason_codes, []) as block_codes,
-        blocks.suppression_ids,
+        keys.is_nobodys,
+        keys.is_anybodys,
 
-        coalesce(
+        coalesce(blocks.reason_codes, []) as block_codes,
+        -- An express act after an erasure opens the identifier and channel that it names.
+        coalesce(consent.acted_at > blocks.erased_at, false) as is_given_anew,
+        blocks.suppression_ids,
+        -- What begins or ends whatever else speaks against the person.
+        least(coming.comes_at, blocks.ends_at) as comes_at,
+
+        minors.person_id is not null
+        and (
             minors.is_child
-            or (
-                minors.is_minor
-                and (questions.product_category <> 'none' or questions.channel = 'ads_audience')
-            ),
-            false
+            or questions.product_category <> 'none'
+            or questions.channel = 'ads_audience'
         ) as is_too_young,
+        minors.next_change_at as grows_up_at,
 
         listed.fact_id as listing_id,
         listed.consent_lifts as consent_lifts_listing,
@@ -114,11 +149,13 @@ known as (
         coalesce(law.is_place_unknown, true) as is_place_unknown,
 
         ages.person_id is not null as is_age_judged,
-        coalesce(ages.reason_codes, []) as age_codes,
-        ages.age_evidence_ids,
+        list_concat(coalesce(ages.reason_codes, []), coalesce(others.reason_codes, []))
+            as age_codes,
+        list_concat(coalesce(ages.age_evidence_ids, []), coalesce(others.age_evidence_ids, []))
+            as age_evidence_ids,
         ages.born_of_age_on,
         ages.proven_of_age_on,
-        ages.next_change_at as age_changes_at
+        least(ages.next_change_at, others.next_change_at) as age_changes_at
     from keys
     inner join questions
         on keys.world = questions.world and keys.identifier_type = questions.identifier_type
@@ -129,6 +166,7 @@ known as (
             and keys.identifier = blocks.identifier
             and questions.question_id = blocks.question_id
     left join minors on keys.person_id = minors.person_id
+    left join coming on keys.person_id = coming.person_id
     left join registries on questions.question_id = registries.question_id
     left join checked
         on questions.question_id = checked.question_id and keys.identifier = checked.identifier
@@ -156,6 +194,13 @@ known as (
             keys.person_id = ages.person_id
             and questions.product_category = ages.product_category
             and questions.channel = ages.channel
+    left join others
+        on
+            keys.person_id = others.person_id
+            and keys.identifier_type = others.identifier_type
+            and keys.identifier = others.identifier
+            and questions.product_category = others.product_category
+            and questions.channel = others.channel
 ),
 
 -- Every reason that speaks against it, asked in the order of evaluation.
@@ -164,8 +209,13 @@ considered as (
         *,
         flatten([
             -- Suppressions: erased, a legal block, a bad address, a complaint, a block by hand.
-            block_codes,
+            list_filter(block_codes, lambda code: code <> 'erased' or not is_given_anew),
             [
+                case when is_nobodys then 'invalid_address' end,
+                case
+                    when is_anybodys and purpose = 'marketing' and product_category <> 'none'
+                        then 'identity_ambiguous'
+                end,
                 case when purpose = 'marketing' and is_too_young then 'minor' end,
                 case
                     when
@@ -225,16 +275,18 @@ considered as (
         least(
             age_changes_at,
             registry_stale_at,
-            case when consent_state = 'granted' then granted_until end,
+            case when purpose = 'marketing' and is_too_young then grows_up_at end,
             case when consent_state = 'granted' then consent_stale_at end,
+            case when purpose = 'marketing' and consent_state = 'granted' then granted_until end,
             case
                 when
-                    consent_state <> 'granted'
+                    purpose = 'marketing'
+                    and not (consent_state = 'granted' and (is_express or not needs_express))
                     and implied_until > as_of
                     and implied_until < 'infinity'::timestamptz
                     then implied_until
             end
-        ) as next_change_at
+        ) as turns_at
     from known
 ),
 
@@ -274,7 +326,15 @@ select
     len(list_filter(judged.found, lambda code: code <> 'stale_source')) = 0 as may_remain,
     judged.as_of as decided_as_of,
     judged.known_at,
-    judged.next_change_at
+    least(
+        judged.comes_at,
+        case
+            when
+                judged.purpose <> 'suppression'
+                and not list_has_any(judged.found, {{ lasting }})
+                then judged.turns_at
+        end
+    ) as next_change_at
 from judged
 cross join codes
 cross join rules

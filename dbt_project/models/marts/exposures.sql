@@ -121,7 +121,7 @@ messages as (
         and events.person_id is not null
         and events.occurred_at <= clock.as_of
         and events.recorded_at <= clock.known_at
-        and events.properties ->> '$.purpose' is distinct from 'transactional'
+        and coalesce(events.properties ->> '$.purpose', '') <> 'transactional'
 ),
 
 -- A member who was taken out because of a withdrawal had been kept in until then.

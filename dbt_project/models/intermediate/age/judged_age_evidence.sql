@@ -19,8 +19,16 @@ select
     evidence.level,
     evidence.bound_name,
     evidence.verified_at,
-    evidence.stands_until,
-    evidence.level >= rules.required_level as is_strong_enough,
+    -- Nobody is believed to be older than 115.
+    least(
+        evidence.stands_until,
+        case
+            when evidence.kind = 'dob'
+                then {{ birthday('evidence.value', 115) }}::timestamp at time zone rules.time_zone
+        end
+    ) as stands_until,
+    evidence.is_dead,
+    evidence.level >= rules.required_level and not evidence.is_dead as is_strong_enough,
     case evidence.kind
         when 'dob'
             then case

@@ -24,7 +24,8 @@ select
     coalesce(
         basis,
         case
-            when starts_with(state, 'granted') and read_actor in ('customer', 'unknown') then 'express'
+            when starts_with(state, 'granted') and read_actor in ('customer', 'unknown')
+                then 'express'
         end
     ) as basis,
     method,
@@ -50,7 +51,7 @@ select
     account,
     null as record_id,
     'phone' as identifier_type,
-    {{ phone_key('address') }} as identifier,
+    {{ told_phone('address') }} as identifier,
     case when state = 'withdrawn' then '*' else sender end as sender,
     channel,
     'marketing' as purpose,
@@ -81,7 +82,7 @@ select
     account,
     null as record_id,
     'phone' as identifier_type,
-    {{ phone_key('address') }} as identifier,
+    {{ told_phone('address') }} as identifier,
     sender,
     channel,
     'transactional' as purpose,

@@ -10,7 +10,9 @@ statements as (
         *,
         unnest([
             struct_pack(
-                part := '', purpose := 'marketing', spoken_to := if(state = 'withdrawn', '*', sender)
+                part := '',
+                purpose := 'marketing',
+                spoken_to := if(state = 'withdrawn', '*', sender)
             ),
             struct_pack(part := ':transactional', purpose := 'transactional', spoken_to := sender)
         ], recursive := true)
@@ -22,7 +24,7 @@ select
     account,
     address as record_id,
     'phone' as identifier_type,
-    {{ phone_key('address') }} as identifier,
+    {{ told_phone('address') }} as identifier,
     spoken_to as sender,
     channel,
     purpose,
