@@ -15,10 +15,7 @@ from orchestration.activation.state import State, builds, ledger, ledger_keys, l
 from orchestration.warehouse import has_table
 
 #: Codes that each kind of evidence row can stand behind; a suppression names its own.
-_STATES = (
-    "withdrawn", "held_for_review", "no_grant", "pending", "not_granted", "unknown", "implied_expired", "capacity_void",
-    "capacity_unproven", "stale_source",
-)  # fmt: skip
+_GRANTED = ("no_grant", "implied_expired", "capacity_void", "capacity_unproven", "stale_source")
 _AGES = (
     "minor", "age_no_evidence", "age_level_low", "age_conflict", "under_age", "capacity_void", "capacity_unproven",
 )  # fmt: skip
@@ -64,7 +61,8 @@ SOURCES = (
         at="effective_hi",
         lo="effective_lo",
         hi="effective_hi",
-        codes=_list(_STATES),
+        codes="CASE WHEN state IN ('withdrawn', 'erased') THEN ['withdrawn', 'erased'] "
+        f"WHEN starts_with(state, 'granted') THEN {_list(_GRANTED)} ELSE [state, 'no_grant', 'held_for_review'] END",
     ),
     _Source(
         schema="intermediate",

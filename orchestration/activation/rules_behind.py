@@ -65,12 +65,22 @@ def rules_behind(
         guards = "list_contains(string_split(channels, '|'), $channel) AND needed"
         found += _rows(connection, "registries", guards, {"channel": channel})
     if set(codes).intersection(_STOPPED):
-        found += _rows(
-            connection, "honour_clocks", "channel = $channel AND legal_unit <> 'minutes'", {"channel": channel}
-        )
+        found += _clocks(connection, person_id, channel)
     if category not in ("", "none"):
         found += _of_goods(connection, person_id, category, channel)
     return list({(rule.seed, str(rule.row)): rule for rule in found}.values())
+
+
+def _clocks(connection: duckdb.DuckDBPyConnection, person_id: str, channel: str) -> list[Rule]:
+    """The deadlines that bind where the person may live; the Union's where no country there has its own."""
+    if not has_table(connection, "intermediate", "person_places"):
+        return []
+    places = (
+        "SELECT country AS place FROM here UNION SELECT country || '-' || region FROM here UNION SELECT '*' "
+        "UNION SELECT 'EU' WHERE NOT EXISTS (FROM here JOIN seeds.honour_clocks ON jurisdiction = country)"
+    )
+    condition = f"channel = $channel AND legal_unit <> 'minutes' AND jurisdiction IN ({places})"
+    return _rows(connection, "honour_clocks", condition, {"person": person_id, "channel": channel}, having=_PLACES)
 
 
 def _of_goods(connection: duckdb.DuckDBPyConnection, person_id: str, category: str, channel: str) -> list[Rule]:

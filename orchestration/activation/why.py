@@ -5,24 +5,22 @@ It reads the published copy and the state, so it can be asked at any time, besid
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import duckdb
 from sqlalchemy import or_, select
 
-from dlt_sources.errors import AudiencesError
-from orchestration.activation import catalogue as catalogues
 from orchestration.activation import sent
 from orchestration.activation.answer import Answer, InAudience, Person, Verdict, Waiting
+from orchestration.activation.asked import Asked, people_of, published, question
 from orchestration.activation.catalogue import Audience
 from orchestration.activation.evidence import by_hand, mask, rows_about, rows_behind
-from orchestration.activation.keys import keyed_hash, normalise_email, normalise_phone
+from orchestration.activation.keys import keyed_hash
 from orchestration.activation.ledger import chunks, reading
-from orchestration.activation.publish import WAREHOUSE
 from orchestration.activation.reasons import reasons_of
 from orchestration.activation.rules_behind import rules_behind
 from orchestration.activation.state import State, ledger, ledger_keys
@@ -33,15 +31,6 @@ from orchestration.warehouse import has_table
 _BIRTHDAYS = {"under_age", "minor", "capacity_void", "age_conflict"}
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What is asked about: a subject with its suppression key (empty for a person id), and the audiences."""
-
-    subject: str
-    key: str
-    audiences: Sequence[Audience]
-
-
 def why(home: Home, subject: str, audience: str | None = None, *, show: bool = False) -> Answer:
     """Explain a person, named by e-mail, phone or person id; `show` gives identifiers in full.
 
@@ -50,16 +39,6 @@ def why(home: Home, subject: str, audience: str | None = None, *, show: bool = F
     asked = question(home, subject, audience)
     with published(home) as connection, closing(State.of(home)) as state:
         return explained(home, connection, state, asked, show=show)
-
-
-def question(home: Home, subject: str, audience: str | None) -> Asked:
-    """What is asked about; AudiencesError for an unreadable subject or an audience that is not published."""
-    catalogue = catalogues.read(home)
-    asked = [one for one in catalogue.audiences if audience in (None, one.name)]
-    if audience is not None and not asked:
-        known = ", ".join(one.name for one in catalogue.audiences) or "none"
-        raise AudiencesError(f"There is no audience {audience!r} in the published build; known are {known}.")
-    return Asked(subject, _key(subject), asked)
 
 
 def explained(
@@ -77,13 +56,13 @@ def explained(
     build_id, as_of, known_at = clock
     people = people_of(connection, asked) if people is None else people
     key = asked.key
-    keys = sorted({key, *(one for person in people.values() for one in person)} - {""})
+    keys = sorted({*asked.blocked_by, *(one for person in people.values() for one in person)})
     found = [
         _person(home, connection, state, (person_id, keys_of), asked.audiences, show=show, past=past)
         for person_id, keys_of in sorted(people.items())
     ]
     answer = Answer(
-        subject=asked.subject if show or not key else mask(key.partition(":")[2]),
+        subject=asked.subject if show or not key else mask(asked.identifier),
         build_id=build_id,
         as_of=as_of,
         known_at=known_at,
@@ -93,7 +72,7 @@ def explained(
         waiting=() if past else _waiting(state, keys, build_id),
         by_hand=by_hand(state, keys, build_id),
         calls=sent.calls(state, keys),
-        facts=() if found or not key else rows_about(connection, [key.partition(":")[2]], show=show),
+        facts=() if found or not key else rows_about(connection, [asked.identifier], show=show),
     )
     return _until(answer, known_at) if past and known_at else answer
 
@@ -108,37 +87,6 @@ def _until(answer: Answer, known_at: datetime) -> Answer:
             replace(person, pushes=[one for one in person.pushes if one.at <= known_at]) for person in answer.people
         ],
     )
-
-
-def _key(subject: str) -> str:
-    """The suppression key of an e-mail or phone; empty for a person id."""
-    if "@" in subject:
-        email = normalise_email(subject)
-        if email:
-            return f"email:{email}"
-    elif phone := normalise_phone(subject):
-        return f"phone:{phone}"
-    elif subject.startswith("p_"):
-        return ""
-    raise AudiencesError("That is no e-mail address, no phone number with its country code (+1 …) and no person id.")
-
-
-@contextmanager
-def published(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The published copy, opened for reading; AudiencesError before the first build."""
-    path = home.published / WAREHOUSE
-    if not path.exists():
-        raise AudiencesError("No build has been published yet: run `audiences run` first.")
-    with duckdb.connect(str(path), read_only=True) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
-
-
-def people_of(connection: duckdb.DuckDBPyConnection, asked: Asked) -> dict[str, list[str]]:
-    """Person id → every suppression key, for everybody whom the subject may mean."""
-    condition = "list_contains(suppression_keys, $1)" if asked.key else "person_id = $1"
-    query = f"SELECT person_id, suppression_keys FROM marts.person_suppression_keys WHERE {condition}"
-    return dict(connection.execute(query, [asked.key or asked.subject]).fetchall())
 
 
 def _person(

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration.activation.why import Asked
+from orchestration.activation.asked import Asked
 
 #: Steps from record to record over shared keys, and how many holders a key may have to be walked on through.
 _STEPS, _SHARED = 12, 100
@@ -52,8 +52,8 @@ def copy(connection: duckdb.DuckDBPyConnection, published: Path, asked: Asked, k
 def _follow(connection: duckdb.DuckDBPyConnection, asked: Asked, copied: Copied) -> None:
     """Every record that is, or may once have been, one person with the subject's."""
     connection.execute(
-        "CREATE TEMP TABLE keys AS SELECT record_key, unnest(suppression_keys) AS key "
-        "FROM published.intermediate.identity_keys"
+        "CREATE TEMP TABLE keys AS SELECT record_key, unnest(list_distinct(list_concat(suppression_keys, blocked_by))) "
+        "AS key FROM published.intermediate.identity_keys"
     )
     # Records that somebody joined by hand share nothing but that.
     joined = [table for _, table, _ in _tables(connection, "raw\\_audiences") if table == "links"]
@@ -110,12 +110,18 @@ def _find(connection: duckdb.DuckDBPyConnection, asked: Asked) -> None:
             UNION ALL
             SELECT substr(key, strpos(key, ':') + 1) FROM keys SEMI JOIN followed USING (record_key)
             UNION ALL
+            -- Every other way in which somebody has written one of these.
+            SELECT told FROM (
+                SELECT told, unnest(list_concat(suppression_keys, blocked_by)) AS key
+                FROM published.intermediate.identifier_keys
+            ) WHERE key IN (SELECT key FROM keys SEMI JOIN followed USING (record_key) UNION SELECT $key)
+            UNION ALL
             SELECT split_part(record_key, ':', -1) FROM followed
             UNION ALL
             SELECT unnest([$subject, 'whatsapp:' || $subject])
         ) WHERE needle <> ''
         """,
-        {"subject": asked.key.partition(":")[2]},
+        {"subject": asked.key.partition(":")[2], "key": asked.key},
     )
     connection.execute(
         "CREATE TEMP TABLE numbers AS SELECT DISTINCT regexp_replace(needle, '[^0-9]', '', 'g') AS number FROM needles "
@@ -177,6 +183,8 @@ def _copy_raw(
         found = connection.execute(f"SELECT min({arrival}) FROM {source}").fetchone() if arrival else None
         if found and found[0] is not None:
             copied.oldest = min(copied.oldest or found[0], found[0])
+    elif "record_key" in columns:
+        conditions.append("record_key IN (SELECT record_key FROM followed)")
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     connection.execute(f"CREATE OR REPLACE TABLE {target} AS FROM {source} AS raw{where}", values)

@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 
 from orchestration.activation.answer import Answer
+from orchestration.activation.asked import published
 from orchestration.activation.evidence import Evidence
-from orchestration.activation.why import published
 from orchestration.home import Home
 from orchestration.proving import page
 from orchestration.proving.raw_rows import RawRow
@@ -116,7 +116,7 @@ def facts_of(answer: Answer) -> list[Evidence]:
 
 
 def _flat(one: Evidence) -> dict[str, Any]:
-    return asdict(one) | {"codes": " ".join(one.codes)}
+    return {name: value for name, value in asdict(one).items() if name != "codes"}
 
 
 def _csv(name: str, rows: Sequence[Mapping[str, Any]]) -> bytes:

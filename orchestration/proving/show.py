@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dlt_sources.errors import ConfigurationError
 from orchestration import console
-from orchestration.activation.why import published
+from orchestration.activation.asked import published
 from orchestration.home import Home
 from orchestration.reporting.exposures import Exposure, every, exposures, latest
 

@@ -36,7 +36,7 @@ def shop(tmp_path: Path) -> Shop:
             "'shop' AS platform, 'main' AS account, 'shop consent' AS source, "
             "json_object('value', 'unsubscribed', 'detail', NULL) AS evidence, "
             "NULL::TIMESTAMPTZ AS effective_lo, TIMESTAMPTZ '2026-11-02 10:00:00+00' AS recorded_at, "
-            "'p2@example.com' AS identifier"
+            "'p2@example.com' AS identifier, 'r2' AS record_id"
         )
         connection.execute("UPDATE marts.decisions SET evidence_ids = ['c1'] WHERE person_id = 'p2'")
         connection.execute(
