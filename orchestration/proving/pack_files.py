@@ -134,7 +134,11 @@ def _csv(name: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 def _cell(value: Any) -> str:
     text = "" if value is None else value.isoformat() if isinstance(value, datetime) else str(value)
-    return f"'{text}" if text[:1] in ("=", "@", "\t", "\r") or (text[:1] in "+-" and not text[1:].isdigit()) else text
+    return (
+        f"'{text}"
+        if text[:1] in ("=", "@", "\t", "\r") or (text[:1] in ("+", "-") and not text[1:].isdigit())
+        else text
+    )
 
 
 def as_json(value: Any) -> bytes:

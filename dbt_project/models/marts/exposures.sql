@@ -111,7 +111,7 @@ messages as (
             events.properties ->> '$.channel',
             case when events.email is not null then 'email' else 'sms' end
         ) as channel,
-        events.world || coalesce({{ email_key('events.email') }}, {{ phone_key('events.phone') }})
+        events.world || coalesce({{ told_email('events.email') }}, {{ told_phone('events.phone') }})
             as identifier,
         events.occurred_at as sent_at
     from {{ ref('customer_events') }} as events
