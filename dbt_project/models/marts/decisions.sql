@@ -57,18 +57,7 @@ ages as (
 
 -- Whoever else uses an identifier must be of age, too.
 others as (
-    select
-        users.person_id,
-        users.identifier_type,
-        users.identifier,
-        ages.product_category,
-        ages.channel,
-        list_distinct(flatten(list(ages.reason_codes))) as reason_codes,
-        list_distinct(flatten(list(ages.age_evidence_ids))) as age_evidence_ids,
-        min(ages.next_change_at) as next_change_at
-    from {{ ref('other_users') }} as users
-    inner join ages on users.other_person_id = ages.person_id
-    group by all
+    select * from {{ ref('other_users_ages') }}
 ),
 
 coming as (
