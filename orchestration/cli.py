@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from orchestration import cli_operating, cli_webhooks
+from orchestration import cli_deciding, cli_operating, cli_webhooks
 
 app = typer.Typer(
     name="audiences",
@@ -201,6 +201,7 @@ def docs() -> None:
 
 
 cli_operating.add_to(app)
+cli_deciding.add_to(app)
 app.add_typer(cli_webhooks.app, name="webhooks")
 
 

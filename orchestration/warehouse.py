@@ -44,8 +44,8 @@ _OWN_TABLES = {
     "person_ids": "record_key VARCHAR, person_id VARCHAR",
     "person_history": "person_id VARCHAR, event VARCHAR, other VARCHAR, at_build BIGINT",
     "registry_receipts": (
-        "receipt_id VARCHAR, registry VARCHAR, identifier VARCHAR, result VARCHAR, since DATE, compared_at TIMESTAMPTZ, "
-        "recorded_at TIMESTAMPTZ, retracted_at TIMESTAMPTZ"
+        "receipt_id VARCHAR, registry VARCHAR, identifier VARCHAR, result VARCHAR, since DATE, "
+        "compared_at TIMESTAMPTZ, recorded_at TIMESTAMPTZ, retracted_at TIMESTAMPTZ"
     ),
     "registry_imports": (
         "import_id VARCHAR, registry VARCHAR, checked_on DATE, whole_list BOOLEAN, actor VARCHAR, file VARCHAR, "

@@ -43,6 +43,7 @@ suspected as (
         young.next_change_at
     from young
     inner join components on young.person_id = components.person_id
+    where young.is_minor or young.is_child
     union all
     select
         components.circle,
@@ -61,14 +62,34 @@ circles as (
         min(next_change_at) as next_change_at
     from suspected
     group by circle
+),
+
+suspects as (
+    select
+        components.person_id,
+        components.world,
+        list_sort(list_distinct(flatten(list(circles.age_evidence_ids)))) as age_evidence_ids,
+        bool_or(circles.is_child) as is_child,
+        min(circles.next_change_at) as next_change_at
+    from components
+    inner join circles on components.circle = circles.circle
+    group by components.person_id, components.world
+),
+
+told as (
+    select * from young
+    where may_consent_from is not null
 )
 
 select
-    components.person_id,
-    any_value(components.world) as world,
-    list_sort(list_distinct(flatten(list(circles.age_evidence_ids)))) as age_evidence_ids,
-    bool_or(circles.is_child) as is_child,
-    min(circles.next_change_at) as next_change_at
-from components
-inner join circles on components.circle = circles.circle
-group by components.person_id
+    coalesce(suspects.person_id, told.person_id) as person_id,
+    coalesce(suspects.world, told.world) as world,
+    coalesce(suspects.age_evidence_ids, told.age_evidence_ids) as age_evidence_ids,
+    suspects.person_id is not null as is_minor,
+    coalesce(suspects.is_child, false) as is_child,
+    -- What was agreed to before that day was never agreed to.
+    told.may_consent_from,
+    told.time_zone,
+    suspects.next_change_at
+from suspects
+full join told on suspects.person_id = told.person_id
