@@ -22,11 +22,11 @@ from dlt_sources.errors import ConfigurationError
 from dlt_sources.platform import Identifier
 from orchestration.activation import blocking
 from orchestration.activation.blocking import Blocked
+from orchestration.activation.evidence import mask
 from orchestration.activation.keys import keyed_hash
 from orchestration.activation.ledger import reading
 from orchestration.activation.speed_lane import Worker
 from orchestration.activation.state import State, reviews
-from orchestration.activation.why import mask
 from orchestration.home import Home
 from orchestration.landing.by_hand import Order
 from orchestration.warehouse import has_table
