@@ -88,8 +88,8 @@ def waiting_in(connection: duckdb.DuckDBPyConnection, state: State, *, show: boo
         return []
     held = connection.execute(
         "SELECT suppression_id, 'held', platform, account, coalesce(said_on, '*'), "
-        "coalesce(identifier, told, record_id), coalesce(words, source), effective_at, 1 FROM intermediate.suppressions "
-        "WHERE kind = 'held_for_review' AND ended_at IS NULL ORDER BY effective_at, 1"
+        "coalesce(identifier, told, record_id), coalesce(words, source), effective_at, 1 "
+        "FROM intermediate.suppressions WHERE kind = 'held_for_review' AND ended_at IS NULL ORDER BY effective_at, 1"
     ).fetchall()
     unread = connection.execute(
         "SELECT concat_ws(':', 'value', platform, coalesce(evidence ->> '$.value', '')), 'vocabulary', platform, "
