@@ -41,6 +41,10 @@ _OWN_TABLES = {
         "platform VARCHAR, account VARCHAR, brand VARCHAR, default_region VARCHAR, markets VARCHAR[], external_ids JSON"
     ),
     "webhooks": _WEBHOOK,
+    "honours": (
+        "answer VARCHAR, answer_id VARCHAR, platform VARCHAR, account VARCHAR, channel VARCHAR, identifier VARCHAR, "
+        "record_id VARCHAR, accepted_at TIMESTAMPTZ"
+    ),
     "person_ids": "record_key VARCHAR, person_id VARCHAR",
     "person_history": "person_id VARCHAR, event VARCHAR, other VARCHAR, at_build BIGINT",
     "registry_receipts": (
