@@ -6,36 +6,16 @@ kinds as (
     select * from {{ ref('channel_kinds') }}
 ),
 
--- Beside the questions asked, every channel as a whole: what `withdrawals` pushes.
-asked as (
-    select distinct
-        world,
-        channel,
-        purpose,
-        topic,
-        sender,
-        as_of,
-        known_at
-    from questions
-    union
-    select
-        clock.world,
-        channels.channel,
-        'marketing' as purpose,
-        '*' as topic,
-        'any' as sender,
-        clock.as_of,
-        clock.known_at
-    from {{ ref('channels') }} as channels
-    cross join {{ ref('clock') }} as clock
-),
-
 -- Scopes and statements are weighed as numbers: groups of texts would have to fit in memory.
 scopes as (
     select
         *,
         row_number() over (order by world, channel, purpose, topic, sender) as scope_number
-    from asked
+    from {{ ref('consent_scopes') }}
+),
+
+resolved as (
+    select * from {{ ref('reached_statements') }}
 ),
 
 -- Our own write of a block by hand is no statement: the block itself speaks as long as it stands.
@@ -60,57 +40,6 @@ known_before as (
     group by hidden.consent_event_id
 ),
 
--- Whom a withdrawal reaches beyond the identifier it names.
-reached as (
-    select * from {{ ref('fact_identifiers') }}
-),
-
--- Grants are of the one identifier that they name; withdrawals of all that may be meant by it.
-resolved as (
-    select
-        *,
-        true as is_named
-    from statements
-    where identifier is not null
-    union all by name
-    select
-        statements.* exclude (identifier),
-        reached.identifier,
-        -- One that names a record only names all its identifiers.
-        reached.is_named or len(coalesce(statements.suppression_keys, [])) = 0 as is_named
-    from statements
-    inner join reached
-        on
-            statements.consent_event_id = reached.fact_id
-            and statements.identifier_type = reached.identifier_type
-    where
-        statements.state = 'withdrawn'
-        and coalesce(statements.identifier <> reached.identifier, true)
-    union all by name
-    -- One of all channels follows the person to all of them.
-    select
-        statements.* exclude (identifier_type, identifier, channel),
-        reached.identifier_type,
-        reached.identifier,
-        '*' as channel,
-        true as is_named
-    from statements
-    inner join reached on statements.consent_event_id = reached.fact_id
-    where statements.scope = 'all_channels' and statements.state = 'withdrawn'
-    union all by name
-    -- Any objection to marketing keeps the person out of what is uploaded for advertising.
-    select
-        statements.* exclude (identifier_type, identifier, channel, topic),
-        reached.identifier_type,
-        reached.identifier,
-        'ads_audience' as channel,
-        '*' as topic,
-        true as is_named
-    from statements
-    inner join reached on statements.consent_event_id = reached.fact_id
-    where statements.purpose in ('*', 'marketing') and statements.state = 'withdrawn'
-),
-
 heard as (
     select
         scopes.scope_number,
@@ -119,8 +48,15 @@ heard as (
         {{ in_order('resolved.effective_lo', 'resolved.consent_event_id') }} as from_place,
         {{ in_order('resolved.effective_hi', 'resolved.consent_event_id') }} as until_place,
         case
-            when resolved.state in ('withdrawn', 'erased') then 'withdrawn'
-            when starts_with(resolved.state, 'granted') then 'granted'
+            -- Interest and contracts are no consent to marketing.
+            when
+                starts_with(resolved.state, 'granted')
+                and resolved.basis in ('legitimate_interest', 'contract')
+                then 'unknown'
+            when starts_with(resolved.state, 'granted')
+                then case
+                    when resolved.purpose in ('*', scopes.purpose) then 'granted' else 'elsewhere'
+                end
             when resolved.state = 'last_known'
                 then case when known_before.consent_event_id is null then 'hold' end
             else resolved.state
@@ -160,6 +96,8 @@ heard as (
         )
         and (
             resolved.purpose in ('*', scopes.purpose)
+            -- Whoever lets themselves be written to again after an erasure may be told about orders.
+            or (scopes.purpose = 'transactional' and starts_with(resolved.state, 'granted'))
             or (
                 scopes.channel = 'ads_audience'
                 and resolved.purpose in ('profiling', 'sale_or_share')
@@ -200,6 +138,7 @@ weighed as (
         coalesce(bool_or(state = 'withdrawn' and is_named), false) as is_named,
         max(effective_lo) filter (where state = 'granted' and is_general) as granted_at,
         max(effective_lo) filter (where state = 'granted' and is_act) as acted_at,
+        max(effective_lo) filter (where state in ('granted', 'elsewhere') and is_act) as given_at,
         max(coalesce(expires_at, 'infinity'::timestamptz)) filter (
             where state = 'granted' and is_general
         ) as granted_until,
@@ -239,7 +178,9 @@ judged as (
             when weighed.granted is not null then 'expired'
             when weighed.asked is not null then 'asked'
             when weighed.is_default_seen then 'unknown'
-        end as beneath
+        end as beneath,
+        coalesce(weighed.held is not null and weighed.acted_at <= weighed.held_at, weighed.held is not null)
+            as is_held
     from weighed
     inner join scopes on weighed.scope_number = scopes.scope_number
 ),
@@ -277,8 +218,13 @@ select
         as granted_until,
     proven.withdrawn_at,
     proven.is_named,
-    proven.acted_at
+    proven.is_held,
+    proven.acted_at,
+    -- An act on this channel, whatever it was about.
+    proven.given_at
 from proven
 left join statements on {{ hash_in('proven.statement') }} = hash(statements.consent_event_id)
 left join statements as asked
     on {{ hash_in('proven.asked_statement') }} = hash(asked.consent_event_id)
+-- Implied consent alone is no state of its own.
+where proven.finding is not null
