@@ -143,7 +143,8 @@ def _reviewed(said: list[Statement], reviews: Sequence[Review]) -> Iterable[Stat
         verdicts[review.of].add(review.verdict)
     for one in said:
         told = verdicts.get(one.id, set())
-        if "stop" in told and one.state not in ("withdrawn", "erased"):
-            yield replace(one, state="withdrawn", kind="", review_only=False)
-        elif "no_stop" not in told or not (one.state == "hold" or one.kind in REVIEWED_KINDS):
+        held = one.state == "hold" or one.kind in REVIEWED_KINDS
+        if "stop" in told and held:
+            yield replace(one, state="withdrawn", kind="", review_only=False, stop_of=None)
+        elif "no_stop" not in told or not held:
             yield one

@@ -48,8 +48,15 @@ heard as (
         {{ in_order('resolved.effective_lo', 'resolved.consent_event_id') }} as from_place,
         {{ in_order('resolved.effective_hi', 'resolved.consent_event_id') }} as until_place,
         case
-            when resolved.state in ('withdrawn', 'erased') then 'withdrawn'
-            when starts_with(resolved.state, 'granted') then 'granted'
+            -- Interest and contracts are no consent to marketing.
+            when
+                starts_with(resolved.state, 'granted')
+                and resolved.basis in ('legitimate_interest', 'contract')
+                then 'unknown'
+            when starts_with(resolved.state, 'granted')
+                then case
+                    when resolved.purpose in ('*', scopes.purpose) then 'granted' else 'elsewhere'
+                end
             when resolved.state = 'last_known'
                 then case when known_before.consent_event_id is null then 'hold' end
             else resolved.state
@@ -89,6 +96,8 @@ heard as (
         )
         and (
             resolved.purpose in ('*', scopes.purpose)
+            -- Whoever lets themselves be written to again after an erasure may be told about orders.
+            or (scopes.purpose = 'transactional' and starts_with(resolved.state, 'granted'))
             or (
                 scopes.channel = 'ads_audience'
                 and resolved.purpose in ('profiling', 'sale_or_share')
@@ -129,6 +138,7 @@ weighed as (
         coalesce(bool_or(state = 'withdrawn' and is_named), false) as is_named,
         max(effective_lo) filter (where state = 'granted' and is_general) as granted_at,
         max(effective_lo) filter (where state = 'granted' and is_act) as acted_at,
+        max(effective_lo) filter (where state in ('granted', 'elsewhere') and is_act) as given_at,
         max(coalesce(expires_at, 'infinity'::timestamptz)) filter (
             where state = 'granted' and is_general
         ) as granted_until,
@@ -168,7 +178,9 @@ judged as (
             when weighed.granted is not null then 'expired'
             when weighed.asked is not null then 'asked'
             when weighed.is_default_seen then 'unknown'
-        end as beneath
+        end as beneath,
+        coalesce(weighed.held is not null and weighed.acted_at <= weighed.held_at, weighed.held is not null)
+            as is_held
     from weighed
     inner join scopes on weighed.scope_number = scopes.scope_number
 ),
@@ -206,7 +218,10 @@ select
         as granted_until,
     proven.withdrawn_at,
     proven.is_named,
-    proven.acted_at
+    proven.is_held,
+    proven.acted_at,
+    -- An act on this channel, whatever it was about.
+    proven.given_at
 from proven
 left join statements on {{ hash_in('proven.statement') }} = hash(statements.consent_event_id)
 left join statements as asked

@@ -10,17 +10,21 @@ signals as (
     select * from {{ ref('place_signals') }}
 ),
 
+-- A signal that names no region says nothing against one that does.
+precise as (
+    select *
+    from signals
+    qualify
+        region is not null
+        or not bool_or(region is not null) over (partition by person_id, country)
+),
+
 placed as (
     select
         signals.*,
         -- What a record shows is so now; where goods went is so for a while.
         signals.preference > 1
         or signals.known_at > clock.as_of - clock.shipments_count_for as is_recent,
-        -- A signal that names no region says nothing against one that does.
-        signals.region is not null
-        or not bool_or(signals.region is not null) over (
-            partition by signals.person_id, signals.country
-        ) as is_precise,
         case
             when signals.preference = 1 then signals.known_at + clock.shipments_count_for
         end as recedes_at,
@@ -28,7 +32,7 @@ placed as (
             partition by signals.person_id
             order by signals.preference, signals.known_at desc, signals.country, signals.region
         ) as place
-    from signals
+    from precise as signals
     inner join clock on signals.world = clock.world
 )
 
@@ -42,5 +46,5 @@ select
     bool_or(place = 1) as is_first,
     case when not bool_or(place = 1 or recedes_at is null) then max(recedes_at) end as recedes_at
 from placed
-where place = 1 or (is_recent and is_precise)
+where place = 1 or is_recent
 group by person_id, world, country, region
