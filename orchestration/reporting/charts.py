@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,15 @@ from pygal.etree import etree
 from pygal.style import Style
 
 _WIDTH, _BAR, _ROOM = 420, 32, 18
+#: For pictures that stand alone; those of the report take the page's colours.
+_COLOURS = (
+    "text{font:14px sans-serif;fill:#808080;stroke:none}.axis.y text{text-anchor:end}.background{fill:none}"
+    ".axis path,.axis line{stroke:none;fill:none}.guides .line{display:none}.rect{fill:#4a7fb5}"
+    + "".join(
+        f".color-{place} .rect,.legend .color-{place}{{fill:{colour}}}"
+        for place, colour in enumerate(("#3f8f5f", "#b5523f", "#c9a13b", "#8a8fa0", "#b9bdc9"))
+    )
+)
 _STYLE = Style(label_font_size=14, value_font_size=14, legend_font_size=14, font_family="sans-serif")
 
 
@@ -30,6 +40,12 @@ def shares(labels: Sequence[str], parts: Sequence[tuple[str, Sequence[int]]]) ->
     for name, counts in parts:
         chart.add(name, list(reversed(counts)))
     return _svg(chart)
+
+
+def embedded(svg: str, title: str) -> str:
+    """A picture as Markdown that needs no page around it: with colours of its own, which read on light and dark."""
+    styled = svg.replace(">", f"><style>{_COLOURS}</style>", 1)
+    return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(styled.encode()).decode()})"
 
 
 def _config(rows: int) -> Any:
