@@ -16,7 +16,7 @@ from orchestration.activation.newly_eligible import NewlyEligible
 from orchestration.activation.publish import WAREHOUSE
 from orchestration.console import markdown_table
 from orchestration.home import Home
-from orchestration.reporting import charts, coverage
+from orchestration.reporting import charts, coverage, exposures
 from orchestration.reporting.runs import current_path
 
 _log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def coverage_of(home: Home) -> dict[str, MetadataValue[Any]]:
                 columns, rows = [column.replace("_", " ") for column in kind.__slots__], read(connection)
                 labels = [" ".join(getattr(row, column) for column in about) for row in rows]
                 shares = [(part.replace("_", " "), [getattr(row, part) for row in rows]) for part in parts]
-                picture = charts.embedded(charts.shares(labels, shares), name) if rows else ""
+                picture = f"![{name}]({charts.standing_alone(charts.shares(labels, shares))})" if rows else ""
                 table = markdown_table(columns, [astuple(row) for row in rows])
                 found[name] = MetadataValue.md("\n\n".join(filter(None, (picture, table))))
     except duckdb.Error as error:
@@ -70,12 +70,29 @@ def newly_eligible(found: NewlyEligible | None) -> dict[str, MetadataValue[Any]]
         return {"newly eligible": MetadataValue.md("There is no good build to compare with.")}
     steps = [(text, found.by_cause.get(cause, 0)) for cause, text in CAUSES.items()]
     said = f"{found.flipped:,} people of {found.people:,} count, against build {found.base_build_id}."
-    picture = charts.embedded(charts.funnel(steps), "newly eligible people by cause") if found.by_cause else ""
+    picture = f"![newly eligible people]({charts.standing_alone(charts.funnel(steps))})" if found.by_cause else ""
     parts = (said, found.held_because and f"**Held.** {found.held_because}", picture)
     table = markdown_table(["why", "people"], steps)
     return {
         "newly eligible": MetadataValue.md("\n\n".join([*filter(None, parts), table])),
         "newly eligible people": MetadataValue.int(found.flipped),
+    }
+
+
+def exposure(connection: duckdb.DuckDBPyConnection) -> dict[str, MetadataValue[Any]]:
+    """What was sent after withdrawals: how much, by whom, and a picture of it."""
+    found = exposures.exposures(connection)
+    columns = [name.replace("_", " ") for name in exposures.Exposure.__slots__]
+    labels = [f"{one.platform} {one.channel} {one.send_kind}" for one in found]
+    drawn = ""
+    if found:
+        drawn = f"![sends]({charts.standing_alone(charts.shares(labels, list(exposures.parts(found).items())))})\n\n"
+    return {
+        "sends after a withdrawal": MetadataValue.int(sum(one.sends for one in found)),
+        "sent too late or after honouring": MetadataValue.int(
+            sum(one.past_clock + one.after_honouring for one in found)
+        ),
+        "by account": MetadataValue.md(drawn + markdown_table(columns, [astuple(one) for one in found])),
     }
 
 

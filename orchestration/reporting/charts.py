@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import base64
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,13 +11,13 @@ from pygal.etree import etree
 from pygal.style import Style
 
 _WIDTH, _BAR, _ROOM = 420, 32, 18
-#: For pictures that stand alone; those of the report take the page's colours.
+#: As in the report's style sheet, on a ground that suits light and dark pages.
 _COLOURS = (
-    "text{font:14px sans-serif;fill:#808080;stroke:none}.axis.y text{text-anchor:end}.background{fill:none}"
-    ".axis path,.axis line{stroke:none;fill:none}.guides .line{display:none}.rect{fill:#4a7fb5}"
-    + "".join(
-        f".color-{place} .rect,.legend .color-{place}{{fill:{colour}}}"
-        for place, colour in enumerate(("#3f8f5f", "#b5523f", "#c9a13b", "#8a8fa0", "#b9bdc9"))
+    "svg { background: #fff } text { font: 14px sans-serif; fill: #1b1f24 } .background { fill: none } "
+    ".axis path, .axis line { stroke: none } "
+    + " ".join(
+        f".color-{place} .rect, .legend .color-{place} {{ fill: {colour}; stroke: none }}"
+        for place, colour in enumerate(("#7fb3e6", "#e59a8c", "#e6cf7a", "#c8a8dc", "#b9c0c8"))
     )
 )
 _STYLE = Style(label_font_size=14, value_font_size=14, legend_font_size=14, font_family="sans-serif")
@@ -42,10 +42,10 @@ def shares(labels: Sequence[str], parts: Sequence[tuple[str, Sequence[int]]]) ->
     return _svg(chart)
 
 
-def embedded(svg: str, title: str) -> str:
-    """A picture as Markdown that needs no page around it: with colours of its own, which read on light and dark."""
-    styled = svg.replace(">", f"><style>{_COLOURS}</style>", 1)
-    return f"![{title}](data:image/svg+xml;base64,{base64.b64encode(styled.encode()).decode()})"
+def standing_alone(svg: str) -> str:
+    """A picture as a data address with colours of its own, for places that have no style sheet of ours."""
+    coloured = svg.replace(">", f"><style>{_COLOURS}</style>", 1)
+    return f"data:image/svg+xml;base64,{b64encode(coloured.encode()).decode()}"
 
 
 def _config(rows: int) -> Any:

@@ -29,7 +29,7 @@ read_as_stops as (
         held.effective_at as source_seen_at
     from {{ ref('suppressions') }} as held
     inner join {{ ref('reviews') }} as reviews on held.suppression_id = reviews.reviewed_id
-    where held.kind = 'held_for_review' and reviews.stopped_at is not null
+    where starts_with(held.kind, 'held_') and reviews.stopped_at is not null
 ),
 
 statements as (
@@ -99,7 +99,7 @@ select
     statements.age_capable_at_capture,
     statements.scope,
     statements.has_evidence,
-    statements.category,
+    statements.category::varchar as category,
     -- A clock up to five minutes fast is believed; beyond, receipt is all that is certain.
     {{ not_ahead('statements.effective_lo') }} as effective_lo,
     coalesce({{ not_ahead('statements.effective_hi') }}, statements.recorded_at) as effective_hi,

@@ -6,36 +6,16 @@ kinds as (
     select * from {{ ref('channel_kinds') }}
 ),
 
--- Beside the questions asked, every channel as a whole: what `withdrawals` pushes.
-asked as (
-    select distinct
-        world,
-        channel,
-        purpose,
-        topic,
-        sender,
-        as_of,
-        known_at
-    from questions
-    union
-    select
-        clock.world,
-        channels.channel,
-        'marketing' as purpose,
-        '*' as topic,
-        'any' as sender,
-        clock.as_of,
-        clock.known_at
-    from {{ ref('channels') }} as channels
-    cross join {{ ref('clock') }} as clock
-),
-
 -- Scopes and statements are weighed as numbers: groups of texts would have to fit in memory.
 scopes as (
     select
         *,
         row_number() over (order by world, channel, purpose, topic, sender) as scope_number
-    from asked
+    from {{ ref('consent_scopes') }}
+),
+
+resolved as (
+    select * from {{ ref('reached_statements') }}
 ),
 
 -- Our own write of a block by hand is no statement: the block itself speaks as long as it stands.
@@ -44,55 +24,20 @@ statements as (
     where origin_write_id is null
 ),
 
--- Whom a withdrawal reaches beyond the identifier it names.
-reached as (
-    select * from {{ ref('fact_identifiers') }}
-),
-
--- Grants are of the one identifier that they name; withdrawals of all that may be meant by it.
-resolved as (
-    select
-        *,
-        true as is_named
-    from statements
-    where identifier is not null
-    union all by name
-    select
-        statements.* exclude (identifier),
-        reached.identifier,
-        -- One that names a record only names all its identifiers.
-        reached.is_named or len(coalesce(statements.suppression_keys, [])) = 0 as is_named
-    from statements
-    inner join reached
+-- What a platform does not show any more is what it showed last; without that somebody has to say.
+known_before as (
+    select hidden.consent_event_id
+    from statements as hidden
+    inner join statements as shown
         on
-            statements.consent_event_id = reached.fact_id
-            and statements.identifier_type = reached.identifier_type
+            hidden.platform = shown.platform
+            and hidden.account = shown.account
+            and hidden.identifier = shown.identifier
+            and hidden.effective_hi >= shown.effective_hi
     where
-        statements.state = 'withdrawn'
-        and coalesce(statements.identifier <> reached.identifier, true)
-    union all by name
-    -- One of all channels follows the person to all of them.
-    select
-        statements.* exclude (identifier_type, identifier, channel),
-        reached.identifier_type,
-        reached.identifier,
-        '*' as channel,
-        true as is_named
-    from statements
-    inner join reached on statements.consent_event_id = reached.fact_id
-    where statements.scope = 'all_channels' and statements.state = 'withdrawn'
-    union all by name
-    -- Any objection to marketing keeps the person out of what is uploaded for advertising.
-    select
-        statements.* exclude (identifier_type, identifier, channel, topic),
-        reached.identifier_type,
-        reached.identifier,
-        'ads_audience' as channel,
-        '*' as topic,
-        true as is_named
-    from statements
-    inner join reached on statements.consent_event_id = reached.fact_id
-    where statements.purpose in ('*', 'marketing') and statements.state = 'withdrawn'
+        hidden.state = 'last_known'
+        and shown.state not in ('last_known', 'unknown')
+    group by hidden.consent_event_id
 ),
 
 heard as (
@@ -105,6 +50,8 @@ heard as (
         case
             when resolved.state in ('withdrawn', 'erased') then 'withdrawn'
             when starts_with(resolved.state, 'granted') then 'granted'
+            when resolved.state = 'last_known'
+                then case when known_before.consent_event_id is null then 'hold' end
             else resolved.state
         end as state,
         -- Implied consent and soft opt-ins have rules of their own (see implied_grants).
@@ -133,6 +80,7 @@ heard as (
     left join {{ ref('source_freshness') }} as stale
         on resolved.platform = stale.platform and resolved.account = stale.account
     left join kinds as told on resolved.channel = told.channel
+    left join known_before on resolved.consent_event_id = known_before.consent_event_id
     where
         (
             resolved.channel in ('*', scopes.channel)
@@ -175,9 +123,8 @@ weighed as (
         max(until_place) filter (where state = 'withdrawn') as withdrawn,
         max(from_place) filter (where state = 'granted' and is_general) as granted,
         max(until_place) filter (where state in ('pending', 'not_granted')) as asked,
-        max(until_place) filter (
-            where state not in ('granted', 'withdrawn', 'pending', 'not_granted')
-        ) as shown,
+        max(until_place) filter (where state = 'unknown') as shown,
+        max(until_place) filter (where state = 'hold') as held,
         max(effective_hi) filter (where state = 'withdrawn') as withdrawn_at,
         coalesce(bool_or(state = 'withdrawn' and is_named), false) as is_named,
         max(effective_lo) filter (where state = 'granted' and is_general) as granted_at,
@@ -186,7 +133,7 @@ weighed as (
             where state = 'granted' and is_general
         ) as granted_until,
         bool_or(state = 'unknown') as is_default_seen,
-        bool_or(state = 'last_known') as is_archived,
+        max(effective_hi) filter (where state = 'hold') as held_at,
         coalesce(bool_or(state = 'granted' and is_express), false) as is_express,
         coalesce(bool_or(state = 'granted' and is_fresh), false) as is_fresh,
         max(coalesce(stale_at, 'infinity'::timestamptz)) filter (
@@ -206,12 +153,22 @@ judged as (
                 weighed.withdrawn is not null
                 and not coalesce(weighed.acted_at > weighed.withdrawn_at, false)
                 then 'withdrawn'
+            when
+                weighed.held is not null
+                and not coalesce(weighed.acted_at > weighed.held_at, false)
+                then 'held_for_review'
             when weighed.granted_until > scopes.as_of then 'granted'
-            when weighed.is_archived then 'held_for_review'
             when weighed.granted is not null then 'expired'
             when weighed.asked is not null then 'asked'
             when weighed.is_default_seen then 'unknown'
-        end as finding
+        end as finding,
+        -- What there would be without what closes it.
+        case
+            when weighed.granted_until > scopes.as_of then 'granted'
+            when weighed.granted is not null then 'expired'
+            when weighed.asked is not null then 'asked'
+            when weighed.is_default_seen then 'unknown'
+        end as beneath
     from weighed
     inner join scopes on weighed.scope_number = scopes.scope_number
 ),
@@ -222,9 +179,10 @@ proven as (
         case
             when finding = 'withdrawn' then withdrawn
             when finding in ('granted', 'expired') then granted
-            when finding = 'held_for_review' then shown
+            when finding = 'held_for_review' then held
             else coalesce(asked, shown)
-        end as statement
+        end as statement,
+        coalesce(asked, shown) as asked_statement
     from judged
 )
 
@@ -239,6 +197,7 @@ select
     proven.sender,
     -- A question that was asked says more than a default value, however new that is.
     case proven.finding when 'asked' then statements.state else proven.finding end as state,
+    case proven.beneath when 'asked' then asked.state else proven.beneath end as state_beneath,
     proven.is_express,
     proven.is_fresh,
     case when proven.stale_at < 'infinity'::timestamptz then proven.stale_at end as stale_at,
@@ -250,3 +209,7 @@ select
     proven.acted_at
 from proven
 left join statements on {{ hash_in('proven.statement') }} = hash(statements.consent_event_id)
+left join statements as asked
+    on {{ hash_in('proven.asked_statement') }} = hash(asked.consent_event_id)
+-- Implied consent alone is no state of its own.
+where proven.finding is not null
