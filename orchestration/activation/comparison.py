@@ -110,21 +110,24 @@ def judge(connection: duckdb.DuckDBPyConnection, build: Build, base: Base) -> No
                 AND statements.recorded_at > $known_at AND statements.channel IN ('*', new.channel)
             UNION
             -- Where the law takes a purchase or an inquiry for consent, a new one is the person's own doing.
-            SELECT {_KEYS} FROM evidence JOIN marts.customer_events AS events ON events.event_id = evidence.id
+            SELECT {_of("evidence")} FROM evidence JOIN marts.customer_events AS events ON events.event_id = evidence.id
             WHERE events.recorded_at > $known_at AND events.occurred_at > $as_of
         ),
         former_evidence AS (SELECT {_KEYS}, unnest(evidence_ids) AS id FROM before),
         ended AS (
-            SELECT {_KEYS} FROM former_evidence JOIN intermediate.suppressions ON suppression_id = id
-            WHERE ended_at IS NOT NULL
-                OR suppression_id IN (SELECT suppression_id FROM intermediate.lifted_suppressions)
+            SELECT {_of("former_evidence")} FROM former_evidence
+            JOIN intermediate.suppressions AS blocks ON blocks.suppression_id = former_evidence.id
+            WHERE blocks.ended_at IS NOT NULL
+                OR blocks.suppression_id IN (SELECT suppression_id FROM intermediate.lifted_suppressions)
             UNION
-            SELECT {_KEYS} FROM former_evidence JOIN intermediate.reviews ON reviewed_id = id
-            WHERE reviewed_at > $known_at
+            SELECT {_of("former_evidence")} FROM former_evidence
+            JOIN intermediate.reviews AS reviews ON reviews.reviewed_id = former_evidence.id
+            WHERE reviews.reviewed_at > $known_at
         ),
         proven AS (
-            SELECT DISTINCT {_KEYS} FROM evidence JOIN intermediate.age_evidence ON age_evidence_id = id
-            WHERE recorded_at > $known_at
+            SELECT DISTINCT {_of("evidence")} FROM evidence
+            JOIN intermediate.age_evidence AS proofs ON proofs.age_evidence_id = evidence.id
+            WHERE proofs.recorded_at > $known_at
         ),
         compared AS (SELECT count(*) > 0 AS anew FROM intermediate.registry_receipts WHERE compared_at > $as_of),
         records AS (
@@ -203,6 +206,10 @@ def limits(connection: duckdb.DuckDBPyConnection) -> tuple[float, int, int]:
         "policies['mass_flip_least']::INTEGER FROM marts.clock"
     ).fetchall()
     return share, most, least
+
+
+def _of(table: str) -> str:
+    return ", ".join(f"{table}.{name}" for name in _KEYS.split(", "))
 
 
 def _base(connection: duckdb.DuckDBPyConnection, query: str) -> None:

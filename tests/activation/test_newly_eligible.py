@@ -34,7 +34,8 @@ CREATE TABLE marts.customer_events (event_id VARCHAR, occurred_at TIMESTAMPTZ, r
 CREATE TABLE intermediate.person_records (record_key VARCHAR, person_id VARCHAR);
 CREATE TABLE intermediate.consent_events (identifier_type VARCHAR, identifier VARCHAR, channel VARCHAR, state VARCHAR,
     actor VARCHAR, recorded_at TIMESTAMPTZ);
-CREATE TABLE intermediate.suppressions (suppression_id VARCHAR, ended_at TIMESTAMPTZ);
+CREATE TABLE intermediate.suppressions (suppression_id VARCHAR, ended_at TIMESTAMPTZ, identifier_type VARCHAR,
+    identifier VARCHAR, channel VARCHAR);
 CREATE TABLE intermediate.lifted_suppressions (suppression_id VARCHAR);
 CREATE TABLE intermediate.reviews (reviewed_id VARCHAR, reviewed_at TIMESTAMPTZ);
 CREATE TABLE intermediate.age_evidence (age_evidence_id VARCHAR, recorded_at TIMESTAMPTZ);
@@ -140,7 +141,7 @@ def test_each_person_who_may_be_contacted_anew_has_the_cause_that_explains_it(ho
         grant = "INSERT INTO intermediate.consent_events VALUES ('email', ?, 'email', 'granted', ?, ?)"
         new.execute(grant, ["granted", "customer", *late])
         new.execute(grant, ["imported", "import", *late])
-        new.execute("INSERT INTO intermediate.suppressions VALUES ('s-lifted', ?), ('s-else', NULL)", late)
+        new.execute("INSERT INTO intermediate.suppressions (suppression_id, ended_at) VALUES ('s-lifted', ?)", late)
         new.execute("INSERT INTO intermediate.reviews VALUES ('s-reviewed', ?)", late)
         new.execute("UPDATE marts.decisions SET evidence_ids = ['proof'] WHERE person_id = 'proven'")
         new.execute("INSERT INTO intermediate.age_evidence VALUES ('proof', ?)", late)
