@@ -1,3 +1,12 @@
+{#- What only a new fact takes away: while one of these stands, the rest may change and the answer
+    does not. -#}
+{% set lasting = [
+    'erased', 'legal_block', 'registry_hit', 'registry_stale', 'invalid_address', 'hard_bounce',
+    'carrier_block', 'spam_complaint', 'manual_block', 'withdrawn', 'held_for_review', 'no_grant',
+    'pending', 'not_granted', 'unknown', 'implied_expired', 'jurisdiction_unknown',
+    'age_no_evidence', 'identity_ambiguous', 'no_identifier',
+] %}
+
 with questions as (
     select * from {{ ref('questions') }}
 ),
@@ -46,6 +55,10 @@ ages as (
     select * from {{ ref('age_state') }}
 ),
 
+coming as (
+    select * from {{ ref('coming_facts') }}
+),
+
 codes as (
     select list(code order by position) as in_order from {{ ref('reason_codes') }}
 ),
@@ -69,15 +82,16 @@ known as (
 
         coalesce(blocks.reason_codes, []) as block_codes,
         blocks.suppression_ids,
+        -- What begins or ends whatever else speaks against the person.
+        least(coming.comes_at, blocks.ends_at) as comes_at,
 
-        coalesce(
+        minors.person_id is not null
+        and (
             minors.is_child
-            or (
-                minors.is_minor
-                and (questions.product_category <> 'none' or questions.channel = 'ads_audience')
-            ),
-            false
+            or questions.product_category <> 'none'
+            or questions.channel = 'ads_audience'
         ) as is_too_young,
+        minors.next_change_at as grows_up_at,
 
         listed.fact_id as listing_id,
         listed.consent_lifts as consent_lifts_listing,
@@ -129,6 +143,7 @@ known as (
             and keys.identifier = blocks.identifier
             and questions.question_id = blocks.question_id
     left join minors on keys.person_id = minors.person_id
+    left join coming on keys.person_id = coming.person_id
     left join registries on questions.question_id = registries.question_id
     left join checked
         on questions.question_id = checked.question_id and keys.identifier = checked.identifier
@@ -225,16 +240,18 @@ considered as (
         least(
             age_changes_at,
             registry_stale_at,
-            case when consent_state = 'granted' then granted_until end,
+            case when purpose = 'marketing' and is_too_young then grows_up_at end,
             case when consent_state = 'granted' then consent_stale_at end,
+            case when purpose = 'marketing' and consent_state = 'granted' then granted_until end,
             case
                 when
-                    consent_state <> 'granted'
+                    purpose = 'marketing'
+                    and not (consent_state = 'granted' and (is_express or not needs_express))
                     and implied_until > as_of
                     and implied_until < 'infinity'::timestamptz
                     then implied_until
             end
-        ) as next_change_at
+        ) as turns_at
     from known
 ),
 
@@ -274,7 +291,15 @@ select
     len(list_filter(judged.found, lambda code: code <> 'stale_source')) = 0 as may_remain,
     judged.as_of as decided_as_of,
     judged.known_at,
-    judged.next_change_at
+    least(
+        judged.comes_at,
+        case
+            when
+                judged.purpose <> 'suppression'
+                and not list_has_any(judged.found, {{ lasting }})
+                then judged.turns_at
+        end
+    ) as next_change_at
 from judged
 cross join codes
 cross join rules

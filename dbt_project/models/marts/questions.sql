@@ -49,7 +49,10 @@ select distinct
     asked.product_category,
     asked.policy,
     -- What an ad platform matches on is decided as the e-mail address is.
-    case kinds.identifier_type when 'any' then 'email' else kinds.identifier_type end as identifier_type,
+    case kinds.identifier_type
+        when 'any' then 'email'
+        else kinds.identifier_type
+    end as identifier_type,
     clock.as_of,
     clock.known_at
 from asked

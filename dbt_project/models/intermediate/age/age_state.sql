@@ -67,6 +67,31 @@ counting as (
             and judged.age_evidence_id = answered.age_evidence_id
 ),
 
+-- When one of several proofs ends that answer one another, any of the others may come to count.
+lapses as (
+    select
+        person_id,
+        product_category,
+        channel,
+        min(stands_until) as first_lapse_at
+    from judged
+    group by person_id, product_category, channel
+),
+
+silenced as (
+    select
+        person_id,
+        product_category,
+        channel
+    from overruled
+    union
+    select
+        person_id,
+        product_category,
+        channel
+    from answered
+),
+
 summed as (
     select
         person_id,
@@ -87,7 +112,9 @@ summed as (
         min(of_age_on::timestamp at time zone time_zone) filter (
             where kind = 'over' and is_strong_enough and today < of_age_on
         ) as ripens_at,
-        max(stands_until) filter (where is_strong_enough and today >= of_age_on) as lapses_at
+        max(coalesce(stands_until, 'infinity'::timestamptz)) filter (
+            where is_strong_enough and today >= of_age_on
+        ) as lapses_at
     from counting
     group by person_id, product_category, channel
 )
@@ -115,18 +142,33 @@ select
     rules.minimum_age,
     summed.born_of_age_on,
     summed.proven_of_age_on,
-    case
-        when summed.has_young then summed.grows_up_at
-        when summed.is_proven
-            then least(
-                summed.lapses_at,
-                rules.rule_changes_on::timestamp at time zone rules.time_zone
-            )
-        else summed.ripens_at
-    end as next_change_at
+    least(
+        case
+            when summed.has_young or summed.has_failed
+                then least(summed.grows_up_at, lapses.first_lapse_at)
+            when not summed.is_proven then summed.ripens_at
+            when silenced.person_id is not null then lapses.first_lapse_at
+            when summed.lapses_at < 'infinity'::timestamptz then summed.lapses_at
+        end,
+        -- A rule begins and ends with its day in Greenwich.
+        case
+            when summed.person_id is not null
+                then rules.rule_changes_on::timestamp at time zone 'UTC'
+        end
+    ) as next_change_at
 from rules
 left join summed
     on
         rules.person_id = summed.person_id
         and rules.product_category = summed.product_category
         and rules.channel = summed.channel
+left join lapses
+    on
+        rules.person_id = lapses.person_id
+        and rules.product_category = lapses.product_category
+        and rules.channel = lapses.channel
+left join silenced
+    on
+        rules.person_id = silenced.person_id
+        and rules.product_category = silenced.product_category
+        and rules.channel = silenced.channel

@@ -31,10 +31,11 @@ anchors as (
     inner join {{ ref('customer_events') }} as events
         on
             evidence.person_id = events.person_id
-            and events.event_name in ('order_placed', 'login')
-            and events.occurred_at < clock.as_of
-            and events.recorded_at <= clock.known_at
-            and coalesce(lower(trim(events.person_name)) = lower(trim(evidence.bound_name)), true)
+            and coalesce(lower(trim(evidence.bound_name)) = lower(trim(events.person_name)), true)
+    where
+        events.event_name in ('order_placed', 'login')
+        and events.occurred_at < clock.as_of
+        and events.recorded_at <= clock.known_at
     group by evidence.age_evidence_id
 ),
 

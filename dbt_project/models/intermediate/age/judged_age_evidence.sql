@@ -19,7 +19,14 @@ select
     evidence.level,
     evidence.bound_name,
     evidence.verified_at,
-    evidence.stands_until,
+    -- Nobody is believed to be older than 115.
+    least(
+        evidence.stands_until,
+        case
+            when evidence.kind = 'dob'
+                then {{ birthday('evidence.value', 115) }}::timestamp at time zone rules.time_zone
+        end
+    ) as stands_until,
     evidence.level >= rules.required_level as is_strong_enough,
     case evidence.kind
         when 'dob'

@@ -12,6 +12,19 @@ laws as (
 
 levels as (
     select * from {{ ref('age_levels_required') }}
+),
+
+level_changes as (
+    select
+        clock.world,
+        levels.product_category,
+        least(
+            min(levels.effective_from) filter (where levels.effective_from > clock.as_of),
+            min(levels.effective_to) filter (where levels.effective_to > clock.as_of)
+        ) as level_changes_on
+    from levels
+    cross join clock
+    group by clock.world, levels.product_category
 )
 
 select
@@ -41,7 +54,9 @@ select
         case when not laws.is_lawful then 'category_prohibited_on_channel' end,
         case when limits.country is null then 'jurisdiction_unknown' end
     ], lambda code: code is not null) as reason_codes,
-    least(limits.rule_changes_on, laws.law_changes_on) as rule_changes_on
+    least(
+        limits.rule_changes_on, laws.law_changes_on, level_changes.level_changes_on
+    ) as rule_changes_on
 from limits
 inner join clock on limits.world = clock.world
 inner join laws
@@ -54,3 +69,7 @@ left join levels
     on
         limits.product_category = levels.product_category
         and {{ in_force('levels', 'clock.as_of') }}
+left join level_changes
+    on
+        limits.world = level_changes.world
+        and limits.product_category = level_changes.product_category

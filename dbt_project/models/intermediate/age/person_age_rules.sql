@@ -3,7 +3,13 @@ with clock as (
 ),
 
 persons as (
-    select * from {{ ref('persons') }}
+    select
+        persons.person_id,
+        persons.world,
+        clock.as_of,
+        coalesce(persons.time_zone, {{ policy('unknown_time_zone') }}) as time_zone
+    from {{ ref('persons') }} as persons
+    inner join clock on persons.world = clock.world
 ),
 
 places as (
@@ -20,11 +26,9 @@ select
     persons.world,
     jurisdictions.product_category,
     jurisdictions.channel,
-    any_value(coalesce(persons.time_zone, {{ policy('unknown_time_zone') }})) as time_zone,
-    any_value(
-        (clock.as_of at time zone coalesce(persons.time_zone, {{ policy('unknown_time_zone') }}))::date
-    ) as today,
-    any_value(clock.as_of) as as_of,
+    any_value(persons.time_zone) as time_zone,
+    any_value((persons.as_of at time zone persons.time_zone)::date) as today,
+    any_value(persons.as_of) as as_of,
     max(jurisdictions.required_level) as required_level,
     max(jurisdictions.minimum_age) as minimum_age,
     max(jurisdictions.year_of) as year_of,
@@ -32,7 +36,6 @@ select
     list_distinct(flatten(list(jurisdictions.reason_codes))) as reason_codes,
     min(jurisdictions.rule_changes_on) as rule_changes_on
 from persons
-inner join clock on persons.world = clock.world
 left join places on persons.person_id = places.person_id
 -- Without any place the row without a country speaks.
 inner join jurisdictions

@@ -55,7 +55,8 @@ candidates as (
             -- An unknown region takes all rows of the country together.
             when governed.region is null then fallbacks.preference
         end as nearness,
-        ages.region = '*' as is_whole_country
+        governed.region is null and ages.region <> '*' and ages.value = '999'
+            as is_ban_of_another_region
     from governed
     inner join asked on governed.world = asked.world
     inner join fallbacks on asked.product_category = fallbacks.category
@@ -63,7 +64,7 @@ candidates as (
         on
             fallbacks.takes_rules_of = ages.category
             and ages.country in (governed.governing_country, '*')
-            and coalesce(ages.world = governed.world, true)
+            and coalesce(governed.world = ages.world, true)
     where ages.region in ('*', governed.region) or governed.region is null
 ),
 
@@ -83,14 +84,16 @@ nearest as (
 chosen as (
     select candidates.*
     from candidates
-    inner join nearest using (world, governing_country, product_category)
+    inner join nearest
+        on
+            candidates.world = nearest.world
+            and candidates.country is not distinct from nearest.country
+            and candidates.region is not distinct from nearest.region
+            and candidates.governing_country = nearest.governing_country
+            and candidates.product_category = nearest.product_category
     where
-        (
-            candidates.nearness = nearest.nearness
-            or (not candidates.holds and candidates.nearness < nearest.nearness)
-        )
-        and candidates.country is not distinct from nearest.country
-        and candidates.region is not distinct from nearest.region
+        candidates.nearness = nearest.nearness
+        or (not candidates.holds and candidates.nearness < nearest.nearness)
 )
 
 -- Rows of a place that are in force bind together. 999 of a whole country outweighs its regions
@@ -101,9 +104,7 @@ select
     region,
     product_category,
     max(try_cast(value as integer)) filter (
-        where
-            holds and kind = 'age'
-            and (region is not null or is_whole_country or try_cast(value as integer) < 999)
+        where holds and kind = 'age' and not is_ban_of_another_region
     ) as minimum_age,
     max(try_cast(value as integer)) filter (where holds and kind = 'year_of') as year_of,
     min(try_cast(value as date)) filter (where holds and kind = 'born_before') as born_before,

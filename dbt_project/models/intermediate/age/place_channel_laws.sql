@@ -41,28 +41,30 @@ select
         elsewhere.lawful,
         false
     )) as is_lawful,
-    least(min(there.effective_to), min(coming.effective_from)) as law_changes_on
+    least(
+        min(there.effective_to), min(elsewhere.effective_to), min(coming.effective_from)
+    ) as law_changes_on
 from governed
 inner join clock on governed.world = clock.world
 inner join asked on governed.world = asked.world
 left join legality as there
     on
         asked.product_category = there.product_category
-        and coalesce(there.world = governed.world, true)
+        and coalesce(governed.world = there.world, true)
         and asked.channel = there.channel
         and governed.governing_country = there.country
         and {{ in_force('there', 'asked.as_of') }}
 left join legality as elsewhere
     on
         asked.product_category = elsewhere.product_category
-        and coalesce(elsewhere.world = governed.world, true)
+        and coalesce(governed.world = elsewhere.world, true)
         and asked.channel = elsewhere.channel
         and elsewhere.country = '*'
         and {{ in_force('elsewhere', 'asked.as_of') }}
 left join legality as coming
     on
         asked.product_category = coming.product_category
-        and coalesce(coming.world = governed.world, true)
+        and coalesce(governed.world = coming.world, true)
         and asked.channel = coming.channel
         and coming.country in (governed.governing_country, '*')
         and coming.effective_from > asked.as_of

@@ -128,16 +128,17 @@ heard as (
             when starts_with(resolved.state, 'granted') then 'granted'
             else resolved.state
         end as state,
-        resolved.category is null
-        and coalesce(resolved.basis, '') not in ('implied_purchase', 'implied_inquiry', 'soft_opt_in')
-            as is_general,
+        -- Implied consent and soft opt-ins have rules of their own (see implied_grants).
+        resolved.category is null and coalesce(
+            resolved.basis not in ('implied_purchase', 'implied_inquiry', 'soft_opt_in'), true
+        ) as is_general,
         -- What may lift a withdrawal: the person's own express act, with evidence.
         coalesce(
             resolved.basis = 'express' and resolved.actor = 'customer' and resolved.has_evidence,
             false
         ) as is_act,
-        resolved.basis is not distinct from 'express' as is_express,
-        stale.stale_since is null as is_fresh,
+        coalesce(resolved.basis = 'express', false) as is_express,
+        (stale.stale_since is null) as is_fresh,
         stale.stale_at,
         resolved.effective_lo,
         resolved.effective_hi,
@@ -160,7 +161,10 @@ heard as (
         )
         and (
             resolved.purpose in ('*', scopes.purpose)
-            or (scopes.channel = 'ads_audience' and resolved.purpose in ('profiling', 'sale_or_share'))
+            or (
+                scopes.channel = 'ads_audience'
+                and resolved.purpose in ('profiling', 'sale_or_share')
+            )
         )
         -- Where any sender may be meant, the strictest of them counts.
         and (
@@ -204,7 +208,9 @@ weighed as (
         bool_or(state = 'last_known') as is_archived,
         coalesce(bool_or(state = 'granted' and is_express), false) as is_express,
         coalesce(bool_or(state = 'granted' and is_fresh), false) as is_fresh,
-        max(coalesce(stale_at, 'infinity'::timestamptz)) filter (where state = 'granted') as stale_at
+        max(coalesce(stale_at, 'infinity'::timestamptz)) filter (
+            where state = 'granted'
+        ) as stale_at
     from heard
     group by scope_number, identifier_type, identifier
 ),

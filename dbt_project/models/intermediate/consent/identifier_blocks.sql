@@ -86,7 +86,8 @@ blocked as (
         standing.topic,
         standing.blocks,
         standing.reason_code,
-        standing.suppression_id
+        standing.suppression_id,
+        standing.ended_at
     from standing
     inner join keys
         on
@@ -103,7 +104,8 @@ blocked as (
         standing.topic,
         standing.blocks,
         standing.reason_code,
-        standing.suppression_id
+        standing.suppression_id,
+        standing.ended_at
     from standing
     inner join records
         on
@@ -126,6 +128,7 @@ select
     topic,
     blocks,
     list(distinct reason_code order by reason_code) as reason_codes,
-    list(distinct suppression_id order by suppression_id) as suppression_ids
+    list(distinct suppression_id order by suppression_id) as suppression_ids,
+    min(ended_at) as ends_at
 from blocked
 group by all

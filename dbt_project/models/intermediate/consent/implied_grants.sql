@@ -8,7 +8,10 @@ bases as (
 ),
 
 places as (
-    select * from {{ ref('person_places') }}
+    select
+        *,
+        count(*) over (partition by person_id) as place_count
+    from {{ ref('person_places') }}
 ),
 
 keys as (
@@ -72,9 +75,7 @@ lawful as (
     from places
     inner join bases on places.country = bases.country
     group by places.person_id, bases.basis, bases.channel
-    having count(distinct (places.country, places.region)) = (
-        select count(*) from places as all_places where all_places.person_id = places.person_id
-    )
+    having count(*) = any_value(places.place_count)
 )
 
 select
@@ -86,7 +87,9 @@ select
     goods.product_category,
     arg_max(grounds.ground_id, grounds.given_at) as ground_id,
     max(grounds.given_at) as granted_at,
-    max(coalesce(grounds.given_at + to_months(lawful.months), 'infinity'::timestamptz)) as granted_until
+    max(
+        coalesce(grounds.given_at + to_months(lawful.months), 'infinity'::timestamptz)
+    ) as granted_until
 from grounds
 inner join lawful
     on grounds.person_id = lawful.person_id and grounds.basis = lawful.basis

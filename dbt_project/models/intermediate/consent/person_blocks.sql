@@ -33,7 +33,8 @@ named_keys as (
         channel,
         topic,
         identifier_type as key_type,
-        identifier as target_key
+        identifier as target_key,
+        ended_at
     from suppressions
     where identifier is not null
     union
@@ -43,7 +44,8 @@ named_keys as (
         suppressions.channel,
         suppressions.topic,
         keys.key_type,
-        keys.target_key
+        keys.target_key,
+        suppressions.ended_at
     from suppressions
     inner join keys
         on
@@ -59,7 +61,8 @@ blocked as (
         named_keys.channel,
         named_keys.topic,
         keys.person_id,
-        keys.world
+        keys.world,
+        named_keys.ended_at
     from named_keys
     inner join keys
         on named_keys.key_type = keys.key_type and named_keys.target_key = keys.target_key
@@ -70,7 +73,8 @@ blocked as (
         suppressions.channel,
         suppressions.topic,
         records.person_id,
-        records.world
+        records.world,
+        suppressions.ended_at
     from suppressions
     inner join {{ ref('person_records') }} as records
         on
@@ -85,6 +89,7 @@ select
     channel,
     topic,
     list(distinct reason_code order by reason_code) as reason_codes,
-    list(distinct suppression_id order by suppression_id) as suppression_ids
+    list(distinct suppression_id order by suppression_id) as suppression_ids,
+    min(ended_at) as ends_at
 from blocked
 group by all

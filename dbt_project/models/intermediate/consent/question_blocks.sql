@@ -10,7 +10,8 @@ blocks as (
         blocks.identifier_type,
         blocks.identifier,
         blocks.reason_codes,
-        blocks.suppression_ids
+        blocks.suppression_ids,
+        blocks.ends_at
     from {{ ref('identifier_blocks') }} as blocks
     inner join questions
         on
@@ -26,7 +27,8 @@ blocks as (
         keys.identifier_type,
         keys.identifier,
         blocks.reason_codes,
-        blocks.suppression_ids
+        blocks.suppression_ids,
+        blocks.ends_at
     from {{ ref('person_blocks') }} as blocks
     inner join {{ ref('decided_identifiers') }} as keys on blocks.person_id = keys.person_id
     inner join questions
@@ -43,6 +45,7 @@ select
     identifier_type,
     identifier,
     list_sort(list_distinct(flatten(list(reason_codes)))) as reason_codes,
-    list_sort(list_distinct(flatten(list(suppression_ids)))) as suppression_ids
+    list_sort(list_distinct(flatten(list(suppression_ids)))) as suppression_ids,
+    min(ends_at) as ends_at
 from blocks
 group by question_id, person_id, identifier_type, identifier

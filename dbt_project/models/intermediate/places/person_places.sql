@@ -11,13 +11,19 @@ placed as (
         signals.*,
         -- What a record shows is so now; where goods went is so for a while.
         signals.preference > 1
-        or signals.known_at > clock.as_of - to_months({{ policy('jurisdiction_window_months') }}::integer)
-            as is_recent,
+        or signals.known_at
+        > clock.as_of - to_months({{ policy('jurisdiction_window_months') }}::integer) as is_recent,
         -- A signal that names no region says nothing against one that does.
         signals.region is not null
         or not bool_or(signals.region is not null) over (
             partition by signals.person_id, signals.country
         ) as is_precise,
+        case
+            when signals.preference = 1
+                then
+                    signals.known_at
+                    + to_months({{ policy('jurisdiction_window_months') }}::integer)
+        end as recedes_at,
         row_number() over (
             partition by signals.person_id
             order by signals.preference, signals.known_at desc, signals.country, signals.region
@@ -33,7 +39,8 @@ select
     region,
     min(preference) as preference,
     max(known_at) as known_at,
-    bool_or(place = 1) as is_first
+    bool_or(place = 1) as is_first,
+    case when not bool_or(place = 1 or recedes_at is null) then max(recedes_at) end as recedes_at
 from placed
 where place = 1 or (is_recent and is_precise)
 group by person_id, world, country, region

@@ -24,7 +24,8 @@ select
     coalesce(
         basis,
         case
-            when starts_with(state, 'granted') and read_actor in ('customer', 'unknown') then 'express'
+            when starts_with(state, 'granted') and read_actor in ('customer', 'unknown')
+                then 'express'
         end
     ) as basis,
     method,

@@ -138,7 +138,7 @@ act_statements as (
         state,
         case when starts_with(state, 'granted') then 'express' end as basis,
         method,
-        -- A call of any tool's makes the event of a subscription too: only the opt-out is the person's.
+        -- A call of any tool's makes the event of a subscription too: only the opt-out is theirs.
         case state when 'withdrawn' then 'customer' else 'unknown' end as actor,
         'klaviyo event' as source,
         'channel_all' as scope,

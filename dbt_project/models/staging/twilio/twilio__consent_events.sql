@@ -10,7 +10,9 @@ statements as (
         *,
         unnest([
             struct_pack(
-                part := '', purpose := 'marketing', spoken_to := if(state = 'withdrawn', '*', sender)
+                part := '',
+                purpose := 'marketing',
+                spoken_to := if(state = 'withdrawn', '*', sender)
             ),
             struct_pack(part := ':transactional', purpose := 'transactional', spoken_to := sender)
         ], recursive := true)

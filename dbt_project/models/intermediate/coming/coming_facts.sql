@@ -1,0 +1,104 @@
+-- What is on record already and counts from some later moment on. Its time alone is told: what it
+-- will then change is decided when it has come.
+with clock as (
+    select * from {{ ref('clock') }}
+),
+
+keys as (
+    select * from {{ ref('person_keys') }}
+),
+
+records as (
+    select * from {{ ref('person_records') }}
+),
+
+statements as (
+    select
+        statements.platform,
+        statements.account,
+        statements.record_id,
+        statements.identifier_type,
+        statements.identifier,
+        coalesce(statements.effective_lo, statements.effective_hi) as comes_at
+    from {{ ref('consent_events') }} as statements
+    inner join clock on statements.world = clock.world
+    where
+        statements.recorded_at <= clock.known_at
+        and coalesce(statements.effective_lo, statements.effective_hi) > clock.as_of
+),
+
+evidence as (
+    select
+        evidence.person_id,
+        evidence.kind,
+        evidence.value,
+        evidence.verified_at,
+        clock.as_of,
+        coalesce(persons.time_zone, {{ policy('unknown_time_zone') }}) as time_zone
+    from {{ ref('age_evidence') }} as evidence
+    inner join clock on evidence.world = clock.world
+    inner join {{ ref('persons') }} as persons on evidence.person_id = persons.person_id
+    where evidence.recorded_at <= clock.known_at
+),
+
+coming as (
+    select
+        keys.person_id,
+        statements.comes_at
+    from statements
+    inner join keys
+        on
+            statements.identifier_type = keys.identifier_type
+            and statements.identifier = keys.identifier
+    union all
+    -- A statement about a record reaches the record's person, whatever identifier it names.
+    select
+        records.person_id,
+        statements.comes_at
+    from statements
+    inner join records
+        on
+            statements.platform = records.platform
+            and statements.account = records.account
+            and statements.record_id = records.record_id
+    union all
+    select
+        events.person_id,
+        events.occurred_at as comes_at
+    from {{ ref('customer_events') }} as events
+    inner join clock on events.world = clock.world
+    where
+        events.person_id is not null
+        and events.recorded_at <= clock.known_at
+        and events.occurred_at >= clock.as_of
+        and (
+            events.country is not null
+            or events.event_name in ('order_placed', 'login', 'inquiry', 'message_delivered')
+        )
+    union all
+    select
+        person_id,
+        verified_at as comes_at
+    from evidence
+    where verified_at > as_of
+    union all
+    -- A birth date that lies ahead is believed from the day after it on.
+    select
+        person_id,
+        (value + 1)::timestamp at time zone time_zone as comes_at
+    from evidence
+    where kind = 'dob' and (value + 1)::timestamp at time zone time_zone > as_of
+    union all
+    -- A place where goods went counts for a while only, and one that leaves may leave its law behind.
+    select
+        person_id,
+        recedes_at as comes_at
+    from {{ ref('person_places') }}
+    where recedes_at is not null
+)
+
+select
+    person_id,
+    min(comes_at) as comes_at
+from coming
+group by person_id
