@@ -21,7 +21,7 @@ from orchestration.activation import webhook_tokens
 from orchestration.activation.state import State
 from orchestration.activation.why import why
 from orchestration.approving import approve_all
-from orchestration.demo_shop import demo_home, start_sandbox
+from orchestration.demo_shop import bring_receipts, demo_home, start_sandbox
 from orchestration.home import Home
 from orchestration.processes import Children, free_port, listening
 from orchestration.reporting import page, runs
@@ -81,6 +81,8 @@ def run_demo(*, people: int, seed: int, fresh: bool, as_json: bool) -> int:
             say(f"Approving the first push to our own stand-ins: {', '.join(stand_ins)}")
         children.start("receiver", ["orchestration.cli", "receive", "--port", str(port)])
         sandbox = Sandbox.connect(home.data / "sandbox")
+        say("Bringing what registries answered")
+        bring_receipts(home, sandbox.registries())
         say("Running the daily job: pull, build, check, plan, push")
         stations.listen(lambda station: say(console.station_line(station)))
         failures = execute("daily")
