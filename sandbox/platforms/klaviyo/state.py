@@ -203,7 +203,7 @@ def _profile(person: Person, record: Record) -> Row:
         row["properties"] = row["properties"] | {"aevent_registrant_id": record.registrant_id}
     changes = [s.at for s in statements]
     for block in person.blocks:
-        if block.identifier in own:
+        if block.identifier in own and block.kind in REASONS:
             suppress(consent["email"], REASONS[block.kind], stamp(block.at))
             changes.append(block.at)
     row["updated"] = stamp(max([record.created_at, *changes]))
