@@ -68,6 +68,7 @@ def backup(home: Home, file: Path, *, with_warehouse: bool = False) -> BackedUp:
                 for name, path in stores.items():
                     packed.add(_copy_store(path, Path(folder) / f"{name}.db"), f"state/{name}.db")
             packed.add(home.state / "key", "state/key")
+            packed.add(home.state / "persons.parquet", "state/persons.parquet")
             landing_files = _pack_landing(packed, Landing(home.landing))
             packed.add(home.published / "catalogue.json", "published/catalogue.json")
             if with_warehouse:

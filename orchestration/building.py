@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from dlt_sources import registry
 from dlt_sources.errors import AudiencesError
 from expectations.validation import CheckResult
-from orchestration import dbt_results, parsing, quality, warehouse
+from orchestration import dbt_results, parsing, people, quality, warehouse
 from orchestration.activation import accepted, baseline, catalogue, guards
 from orchestration.activation.catalogue import Place
 from orchestration.activation.changes import Change, changes
@@ -120,6 +120,8 @@ def finish(home: Home, state: State, *, publishing: bool = True) -> Built:
             changes=_former_changes(home, build.build_id) if moved is None else moved,
             absorbed=publish(home, state, connection, current).absorbed if publishing else 0,
         )
+        if publishing:
+            people.keep(home, connection, build.build_id)
     if publishing:
         catalogue.replace_file(home.published / _FIGURES, _adapter.dump_json(built))
         prune(home, state, datetime.now(UTC))

@@ -18,7 +18,7 @@ from dagster import (
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 from dlt_sources import registry
-from orchestration import stations, warehouse
+from orchestration import people, stations, warehouse
 from orchestration.dbt_results import run_results
 from orchestration.home import Home
 from orchestration.ingestion import GROUP as RAW
@@ -80,6 +80,7 @@ def begin_build(context: AssetExecutionContext, house: House) -> Iterator[Materi
     """Allot the build's number and the times it decides by, once everything has been landed."""
     with warehouse.opened(house.home) as connection:
         warehouse.ensure_raw(connection, registry.all_platforms(), registry.configured())
+        people.recall(house.home, connection)
         build = warehouse.begin_build(house.state, connection)
     for table in _OWN_TABLES:
         yield MaterializeResult(

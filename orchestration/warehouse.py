@@ -41,6 +41,8 @@ _OWN_TABLES = {
         "platform VARCHAR, account VARCHAR, brand VARCHAR, default_region VARCHAR, markets VARCHAR[], external_ids JSON"
     ),
     "webhooks": _WEBHOOK,
+    "person_ids": "record_key VARCHAR, person_id VARCHAR",
+    "person_history": "person_id VARCHAR, event VARCHAR, other VARCHAR, at_build BIGINT",
     "registry_receipts": (
         "receipt_id VARCHAR, registry VARCHAR, identifier VARCHAR, result VARCHAR, since DATE, compared_at TIMESTAMPTZ, "
         "recorded_at TIMESTAMPTZ, retracted_at TIMESTAMPTZ"

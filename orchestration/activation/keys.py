@@ -11,10 +11,15 @@ import hmac
 import os
 import re
 import secrets
+from functools import cache
 from pathlib import Path
 
 from dlt_sources.errors import ConfigurationError
 from dlt_sources.platform import Identifier
+from orchestration.home import DBT_PROJECT
+from orchestration.identity.emails import Addresses
+from orchestration.identity.lists import read_seeds
+from orchestration.identity.phones import suppressed_keys as phone_keys
 
 _BLOCK, _KEY_BYTES = 64, 32
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -86,12 +91,34 @@ def normalise_phone(value: str) -> str | None:
     return text if _PHONE.fullmatch(text) else None
 
 
-def suppression_keys(identifier: Identifier, account: str) -> tuple[str, ...]:
-    """Every key under which an identifier is suppressed; `account` (`platform:account`) scopes record ids."""
+def exact_key(identifier: Identifier, account: str) -> str | None:
+    """The one key that an identifier is known by as it is written; `account` (`platform:account`) scopes record ids."""
     if identifier.kind == "email":
         address = normalise_email(identifier.value)
-        return (f"email:{address}",) if address else ()
+        return f"email:{address}" if address else None
     if identifier.kind == "phone":
         number = normalise_phone(identifier.value)
-        return (f"phone:{number}",) if number else ()
-    return (f"{identifier.kind}:{account}:{identifier.value}",)
+        return f"phone:{number}" if number else None
+    return f"{identifier.kind}:{account}:{identifier.value}"
+
+
+def suppression_keys(identifier: Identifier, account: str, country: str = "") -> tuple[str, ...]:
+    """Every key that a suppression of an identifier blocks, the exact one first, the other spellings in order.
+
+    `country` (ISO code) is the one by whose rules a phone number without its country code is read. The models give a
+    person every key whose suppression blocks them, by the same reading, so that the two meet.
+    """
+    exact = exact_key(identifier, account)
+    first = (exact,) if exact else ()
+    if identifier.kind == "email":
+        wide = [f"email:{key}" for key in _addresses().read(identifier.value).keys]
+    elif identifier.kind == "phone":
+        wide = phone_keys(identifier.value, (country,) if country else ())
+    else:
+        wide = []
+    return first + tuple(key for key in sorted(set(wide)) if key != exact)
+
+
+@cache
+def _addresses() -> Addresses:
+    return Addresses(read_seeds(DBT_PROJECT / "seeds"))

@@ -100,7 +100,7 @@ class Reader:
 
     def hashes(self, identifiers: Collection[Identifier], account: Account) -> tuple[str, ...]:
         """The keyed hashes of every key of some identifiers."""
-        keys = {key for identifier in identifiers for key in suppression_keys(identifier, account.key)}
+        keys = {key for identifier in identifiers for key in _keys(identifier, account)}
         return tuple(sorted(keyed_hash(self._key, key) for key in keys))
 
     def _row(
@@ -114,7 +114,7 @@ class Reader:
         audience: str = EVERYTHING,
     ) -> LedgerRow:
         identity = f"{account.key}\n{event.id}\n{event.name}\n{kind}\n{channel}\n{topic}\n{audience}"
-        named = any(i.kind in ("email", "phone") and suppression_keys(i, account.key) for i in event.identifiers)
+        named = any(i.kind in ("email", "phone") and _keys(i, account) for i in event.identifiers)
         return LedgerRow(
             ledger_id=hashlib.sha256(identity.encode()).hexdigest(),
             landing_id=landed.id,
@@ -222,6 +222,10 @@ def one_of(connection: Connection, column: ColumnElement[str], values: Collectio
     if connection.dialect.name == "postgresql":
         return column.in_(select(func.json_array_elements_text(cast(array, JSON)).column_valued("value")))
     return column.in_(select(func.json_each(array).table_valued("value").c.value))
+
+
+def _keys(identifier: Identifier, account: Account) -> tuple[str, ...]:
+    return suppression_keys(identifier, account.key, account.default_region)
 
 
 def _stored(row: LedgerRow) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from sqlalchemy import Row, func, select, update
 
 from dlt_sources.platform import Identifier, IdentifierKind
-from orchestration.activation.keys import keyed_hash, suppression_keys
+from orchestration.activation.keys import exact_key, keyed_hash
 from orchestration.activation.ledger import insert_new, reading
 from orchestration.activation.state import State, memberships, outbox, withdrawals
 
@@ -146,5 +146,6 @@ class Outbox:
                 "channel": row.channel,
                 "key_hash": keyed_hash(self.state.key, key),
             }
-            for key in suppression_keys(identifier, f"{row.platform}:{row.account}")
+            for key in [exact_key(identifier, f"{row.platform}:{row.account}")]
+            if key
         ]

@@ -20,7 +20,7 @@ from sqlalchemy import select
 from dlt_sources.accounts import Account
 from dlt_sources.platform import Identifier
 from orchestration.activation.destinations import Destinations
-from orchestration.activation.keys import keyed_hash, suppression_keys
+from orchestration.activation.keys import exact_key, keyed_hash
 from orchestration.activation.ledger import EVERYTHING, LedgerRow, insert_new, one_of, reading
 from orchestration.activation.state import State, membership_keys, memberships, outbox, withdrawals
 
@@ -103,9 +103,9 @@ class Owing:
                 if (account.platform, account.name) == (row.platform, row.account):
                     continue
                 for identifier in row.identifiers:
-                    keys = suppression_keys(identifier, account.key)
-                    if keys and identifier.kind == CHANNEL_IDENTIFIER.get(channel):
-                        key_hash = keyed_hash(self.state.key, keys[0])
+                    key = exact_key(identifier, account.key)
+                    if key and identifier.kind == CHANNEL_IDENTIFIER.get(channel):
+                        key_hash = keyed_hash(self.state.key, key)
                         candidates.append((row, account, channel, identifier, key_hash))
         written = self._written({key_hash for *_, key_hash in candidates})
         never = datetime.min.replace(tzinfo=UTC)

@@ -81,13 +81,13 @@ def _answer(connection: duckdb.DuckDBPyConnection, world: World, place: int) -> 
                 SELECT person_id FROM intermediate.person_records
                 WHERE world = $world AND record_key = coalesce($record, record_key)
             )
-        ORDER BY identifier
+        ORDER BY identifier, eligible, person_id
         """,
         {
             "question": worlds.question_id(world, question),
             "identifier": question.identifier and world.name + _normal(question.identifier),
             "world": world.name,
-            "record": question.record and _record_key(world, question.record),
+            "record": question.record and worlds.record_key(world, question.record),
         },
     ).fetchall()
     empty: tuple[Any, ...] = ("", False, ["no_identifier"], [], "", None)
@@ -103,15 +103,10 @@ def _answer(connection: duckdb.DuckDBPyConnection, world: World, place: int) -> 
         rule_version=version,
         next_change_at=change,
         unexpected=[
-            *(["several identifiers can be meant; write `identifier:`"] if len(found) > 1 else []),
+            *(["several identifiers can be meant; write `identifier:`"] if len({one[0] for one in found}) > 1 else []),
             *_unexpected(question, eligible, codes, change),
         ],
     )
-
-
-def _record_key(world: World, record: str) -> str:
-    platform, account, record_id = record.split(":", 2)
-    return f"{platform}:{world.name}{account}:{record_id}"
 
 
 def _normal(identifier: str) -> str:

@@ -16,7 +16,20 @@ import duckdb
 import orjson
 import pyarrow as pa
 
-from orchestration.deciding.cases import Age, Case, Contact, Event, Fact, Question, Record, Review, Scrub, Status, Text
+from orchestration.deciding.cases import (
+    Age,
+    Case,
+    Contact,
+    Event,
+    Fact,
+    Link,
+    Question,
+    Record,
+    Review,
+    Scrub,
+    Status,
+    Text,
+)
 
 _TIME = pa.timestamp("us", tz="UTC")
 _WHEN: list[tuple[str, pa.DataType]] = [("valid_lo", _TIME), ("valid_hi", _TIME), ("recorded_at", _TIME)]
@@ -71,6 +84,9 @@ TABLES: Mapping[str, pa.Schema] = {
         [*_texts("world", "fact_id", "registry", "identifier", "result"), ("since", pa.date32()), *_WHEN]
     ),
     "contacts": pa.schema([*_WHAT, *_texts("object"), ("schedule_seconds", pa.int64()), *_WHEN]),
+    "links": pa.schema(
+        [*_WHAT, *_texts("record_key", "other_record_key", "reason"), ("retracted", pa.bool_()), *_WHEN]
+    ),
     "reviews": pa.schema([*_texts("world", "fact_id", "reviewed_id", "verdict", "actor", "reason"), *_WHEN]),
     "rules": pa.schema(_texts("world", "seed", "rule")),
     "ages": pa.schema(
@@ -92,6 +108,7 @@ _TABLE_OF = {
     Age: "ages",
     Scrub: "scrubs",
     Contact: "contacts",
+    Link: "links",
     Review: "reviews",
 }
 #: Keys of the format whose columns are called otherwise.
@@ -167,6 +184,12 @@ def question_id(world: World, question: Question) -> str:
     return world.name + "|".join(list(_asked(world, question).values())[1:])
 
 
+def record_key(world: World, record: str) -> str:
+    """The key that the models give a record, which a case names as platform:account:record."""
+    platform, account, record_id = record.split(":", 2)
+    return f"{platform}:{world.name}{account}:{record_id}"
+
+
 def _policies(case: Case) -> list[tuple[str, str]]:
     """A case's policies as the seed writes values: true, 30, or US,CA."""
     return [
@@ -195,6 +218,10 @@ def _told(world: World, fact: Fact) -> dict[str, Any] | None:
     row = {_CALLED.get(name, name): value for name, value in values.items()}
     if isinstance(fact, Event):
         row["event_name"] = row.pop("name")
+    if isinstance(fact, Link):
+        one, other = (record_key(world, record) for record in row.pop("records"))
+        taken_back = fact.retracted is not None and fact.retracted <= world.known_at
+        row |= {"record_key": one, "other_record_key": other, "retracted": taken_back}
     if isinstance(fact, Review):
         row["reviewed_id"] = row.pop("of")
     lo, hi = (fact.at, fact.at) if fact.at else (fact.earliest, fact.latest)

@@ -68,7 +68,8 @@ def join(
     - `keys`: record_key, key_type (email, phone, external ...), key, joins (false for role, blocked and relay ones);
     - `links`: record_key, other_record_key, reason (authenticated, platform_merge, by_hand), retracted.
 
-    For suppression any key joins. For targeting links do, external keys, and an e-mail address together with the name.
+    For suppression any key joins. For targeting links do, external keys, and an e-mail address together with the name;
+    a record without a name goes with the one name that its address is known by, if there is just one or none at all.
     The number of a component is the place of its first record among all in order, of no meaning beyond one build.
     Raises ValueError when a record_key is null or repeated.
     """
@@ -92,6 +93,19 @@ def join(
         pa.table([column(component[edges.source]), *ends, edges.reason, edges.key], schema=JOINS),
         pa.table(shared, schema=SHARED).filter(column(crowded)),
     )
+
+
+def shared(records: pa.Table, keys: pa.Table, limits: Limits | None = None) -> pa.Table:
+    """The keys that look like more people's than the limits allow, in SHARED; tables as `join` takes them."""
+    links = pa.table({name: pa.array([], pa.string()) for name in ("record_key", "other_record_key", "reason")})
+    nothing = links.append_column("retracted", pa.array([], pa.bool_()))
+    return join(records, keys, nothing, purpose="suppression", limits=limits).shared
+
+
+def connected(nodes: Column, source: Column, target: Column) -> Integers:
+    """The component of every node (distinct, in order) over edges between them: the place of its first node."""
+    ends: list[Any] = [integers(pc.index_in(whole(one), value_set=whole(nodes))) for one in (source, target)]
+    return _numbered(_Edges(ends[0], ends[1], pa.nulls(0), pa.nulls(0)), len(nodes))
 
 
 def folded_names(names: Column) -> Column:
@@ -143,8 +157,22 @@ def _by_keys(shown: _Shown, names: Integers, purpose: Purpose) -> list[_Edges]:
     if purpose == "suppression":
         return [_stars(shown, shown.code)]
     external = shown.only(truths(pc.equal(shown.key_type, "external")))
-    named = shown.only(truths(pc.equal(shown.key_type, "email")) & (names[shown.node] >= 0))
-    return [_stars(external, external.code), _stars(named, named.code * (len(names) + 1) + names[named.node])]
+    emails = shown.only(truths(pc.equal(shown.key_type, "email")))
+    name = _names_there(emails, names)
+    named = emails.only(name >= 0)
+    group = named.code * (len(names) + 2) + name[name >= 0]
+    return [_stars(external, external.code), _stars(named, group)]
+
+
+def _names_there(emails: _Shown, names: Integers) -> Integers:
+    """The name of each record at its address; of one without, the only one known there, -1 where several are."""
+    own, nobody = names[emails.node], len(names)
+    keys = int(emails.code.max(initial=-1)) + 1
+    least, most = np.full(keys, nobody, dtype=np.int64), np.full(keys, -1, dtype=np.int64)
+    np.minimum.at(least, emails.code[own >= 0], own[own >= 0])
+    np.maximum.at(most, emails.code[own >= 0], own[own >= 0])
+    only = np.where(least == most, most, np.where(most < 0, nobody, -1))
+    return np.where(own >= 0, own, only[emails.code])
 
 
 def _stars(shown: _Shown, group: Integers) -> _Edges:

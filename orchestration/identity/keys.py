@@ -28,7 +28,7 @@ from orchestration.identity import numbering, plain_values
 from orchestration.identity.columns import Column, Integers, column, lists_of, pc, schema, texts, whole
 from orchestration.identity.emails import Addresses
 from orchestration.identity.lists import Lists
-from orchestration.identity.phones import Number, digits_of, read
+from orchestration.identity.phones import Number, digits_of, keys_of, read
 
 _AT_ONCE = 500_000
 _LIST = pa.list_(pa.string())
@@ -92,8 +92,8 @@ def _phone_rows(numbers: Column, places: Column, together: Column, lists: Lists)
         "target_key": [None if one.fault else one.number for one in found],
         "number": [one.number for one in found],
         "fault": [one.fault for one in found],
-        "suppression_keys": [_phone_keys(one, ends=not one.is_country_known) for one in found],
-        "blocked_by": [_phone_keys(one, ends=True) for one in found],
+        "suppression_keys": [keys_of(one, ends=not one.is_country_known) for one in found],
+        "blocked_by": [keys_of(one, ends=True) for one in found],
         "is_blocked": [_is_blocked(text, one, lists) for text, one in zip(given, found, strict=True)],
     }
     order = column(np.concatenate([plain.places, rest.to_numpy()]))
@@ -108,11 +108,6 @@ def _phone_rows(numbers: Column, places: Column, together: Column, lists: Lists)
     }
     columns |= {name: outcome[name] for name in of_rest}
     return pa.table({name: columns[name] for name in PHONE_KEYS.names}, schema=PHONE_KEYS)
-
-
-def _phone_keys(number: Number, *, ends: bool) -> list[str]:
-    keys = [f"phone:{one}" for one in number.spellings]
-    return keys + [f"phone_end:{one}" for one in number.ends] if ends else keys
 
 
 def _is_blocked(text: str | None, number: Number, lists: Lists) -> bool:

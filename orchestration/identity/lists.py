@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pyarrow as pa
+if TYPE_CHECKING:  # who reads single values as they come in must not wait for it
+    import pyarrow as pa
 
 
 class Provider(NamedTuple):
@@ -46,16 +49,42 @@ def from_seeds(
 
     Raises ValueError when an identifier is blocked by a match that nothing here knows.
     """
+    tables = (domain_typos, role_addresses, email_providers, relay_domains, blocked_identifiers)
+    return _lists(*(table.to_pylist() for table in tables))
+
+
+def read_seeds(folder: Path) -> Lists:
+    """The lists of the seed files in a folder.
+
+    Raises ValueError as `from_seeds` does.
+    """
+    names = ("domain_typos", "role_addresses", "email_providers", "relay_domains", "blocked_identifiers")
+    return _lists(*(_rows(folder / f"{name}.csv") for name in names))
+
+
+def _rows(file: Path) -> list[dict[str, Any]]:
+    with file.open(encoding="utf-8", newline="") as lines:
+        truths = {"true": True, "false": False}
+        return [{name: truths.get(text, text) for name, text in row.items()} for row in csv.DictReader(lines)]
+
+
+def _lists(
+    typos: Iterable[Mapping[str, Any]],
+    roles: Iterable[Mapping[str, Any]],
+    providers: Iterable[Mapping[str, Any]],
+    relays: Iterable[Mapping[str, Any]],
+    unusable: Iterable[Mapping[str, Any]],
+) -> Lists:
     blocked: dict[str, set[str]] = {"exact": set(), "local_part": set(), "domain_suffix": set(), "digits": set()}
-    for row in blocked_identifiers.to_pylist():
+    for row in unusable:
         if row["match"] not in blocked:
             raise ValueError(f"blocked_identifiers: match is {row['match']!r}, not one of {', '.join(blocked)}")
         blocked[row["match"]].add(row["identifier"])
     return Lists(
-        typos={row["domain"]: row["meant"] for row in domain_typos.to_pylist()},
-        roles=frozenset(row["local_part"] for row in role_addresses.to_pylist()),
-        providers={row["domain"]: Provider(row["same_as"], row["ignores_dots"]) for row in email_providers.to_pylist()},
-        relays={row["domain"]: row["covers_subdomains"] for row in relay_domains.to_pylist()},
+        typos={row["domain"]: row["meant"] for row in typos},
+        roles=frozenset(row["local_part"] for row in roles),
+        providers={row["domain"]: Provider(row["same_as"], row["ignores_dots"]) for row in providers},
+        relays={row["domain"]: row["covers_subdomains"] for row in relays},
         blocked_texts=frozenset(blocked["exact"]),
         blocked_local_parts=frozenset(blocked["local_part"]),
         blocked_domains=frozenset(blocked["domain_suffix"]),

@@ -72,6 +72,18 @@ def read(value: str | None, countries: Sequence[str]) -> Number:
     )
 
 
+def suppressed_keys(value: str, countries: Sequence[str]) -> list[str]:
+    """Every key that a suppression of a value blocks, such as `phone:+14155550123`."""
+    number = read(value, countries)
+    return keys_of(number, ends=not number.is_country_known)
+
+
+def keys_of(number: Number, *, ends: bool) -> list[str]:
+    """The keys of a number's spellings, with those of its last digits or without."""
+    keys = [f"phone:{one}" for one in number.spellings]
+    return keys + [f"phone_end:{one}" for one in number.ends] if ends else keys
+
+
 def twofold(number: str) -> set[str]:
     """The E.164 forms that reach the same line where a country writes them in two ways."""
     others = (re.fullmatch(pattern, number) for pattern in TWOFOLD)

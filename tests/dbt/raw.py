@@ -26,6 +26,15 @@ RAW = (
     "account VARCHAR, record_id VARCHAR, updated_at TIMESTAMPTZ, extracted_at TIMESTAMPTZ,"
     " payload {}, payload_hash VARCHAR"
 )
+OWN = {
+    "links": (
+        "link_id VARCHAR, verdict VARCHAR, left_platform VARCHAR, left_account VARCHAR, left_record_id VARCHAR,"
+        " right_platform VARCHAR, right_account VARCHAR, right_record_id VARCHAR, actor VARCHAR, reason VARCHAR,"
+        " recorded_at TIMESTAMPTZ"
+    ),
+    "person_ids": "record_key VARCHAR, person_id VARCHAR",
+    "person_history": "person_id VARCHAR, event VARCHAR, other VARCHAR, at_build BIGINT",
+}
 SUBSCRIBED = {"state": "subscribed", "opt_in_level": "single_opt_in", "consent_updated_at": "2026-01-10T00:00:00Z"}
 UNSUBSCRIBED = {"state": "unsubscribed", "opt_in_level": "single_opt_in", "consent_updated_at": "2026-11-01T00:00:00Z"}
 REGISTRIES = ("child_protection_utah", "child_protection_michigan", "do_not_call_us", "reassigned_numbers_us")
@@ -83,6 +92,8 @@ class Raw:
             "create table if not exists raw_audiences.reviews (review_id VARCHAR, reviewed_id VARCHAR,"
             " verdict VARCHAR, actor VARCHAR, reason VARCHAR, recorded_at TIMESTAMPTZ)"
         )
+        for name, columns in OWN.items():
+            self.connection.execute(f"create table if not exists raw_audiences.{name} ({columns})")
         self.connection.execute(
             "create or replace table raw_audiences.accounts as select platform, 'main' as account, 'acme' as brand,"
             " 'US' as default_region, ['US', 'CA', 'GB'] as markets, external_ids::json as external_ids"

@@ -102,7 +102,7 @@ def test_events_follow_a_record_that_turns_out_to_be_another_persons(copy: Build
     assert dict(copy.rows(counts)) == {"901": 1, "902": 1}
 
     with copy.raw() as raw:
-        raw.customer(902, "first-901@example.com", updated_at=ago(hours=5))
+        raw.customer(902, "first-901@example.com", last_name="Number 901", updated_at=ago(hours=5))
         raw.customer(903, "third-903@example.com")
     next_build(copy)
     assert copy.run() == set()

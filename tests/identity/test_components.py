@@ -83,6 +83,13 @@ def test_for_targeting_an_address_joins_only_records_of_one_name() -> None:
     assert len(people(joined(records("Jane Doe", "JANE  doe", "Joe", None), shown))) == 1
 
 
+def test_a_record_without_a_name_goes_with_the_only_name_of_its_address() -> None:
+    assert len(people(joined(records("Jane", None, "JANE"), emails(*"aaa"), purpose="targeting"))) == 1
+    assert len(people(joined(records(None, None), emails(*"aa"), purpose="targeting"))) == 1
+    two = people(joined(records("Jane", "Joe", None, None), emails(*"aaaa"), purpose="targeting"))
+    assert two == {frozenset({one}) for one in ("r0", "r1", "r2", "r3")}
+
+
 def test_for_targeting_a_phone_joins_nobody_and_an_external_key_does() -> None:
     two = records("Jane", "Joe")
     assert len(people(joined(two, [(one, "phone", "+1", True) for one in ("r0", "r1")], purpose="targeting"))) == 2
@@ -241,9 +248,13 @@ def test_records_joined_for_targeting_are_joined_for_suppression(
 
 
 def _by_union_find(
-    rows: Iterable[Record], keys: Iterable[Key], links: Iterable[Link], purpose: Purpose
+    rows: Iterable[Record], keys: Sequence[Key], links: Iterable[Link], purpose: Purpose
 ) -> set[frozenset[str]]:
     name = {key: one for key, _, one in rows}
+    known: defaultdict[str, set[str]] = defaultdict(set)
+    for record, kind, key, joins in keys:
+        if joins and kind == "email" and (one := name[record]):
+            known[key].add(one)
     above = {key: key for key in name}
 
     def top(one: str) -> str:
@@ -255,7 +266,9 @@ def _by_union_find(
     for record, kind, key, joins in keys:
         group: tuple[str | None, ...] | None = (kind, key)
         if purpose == "targeting" and kind != "external":
-            group = (kind, key, name[record]) if kind == "email" and name[record] else None
+            only = next(iter(known[key]), None) if len(known[key]) < 2 else None
+            is_anybody = len(known[key]) < 2 or name[record]
+            group = (kind, key, name[record] or only) if kind == "email" and is_anybody else None
         if joins and group:
             above[top(record)] = top(holders.setdefault(group, record))
     for one, other, _, retracted in links:

@@ -10,6 +10,12 @@ records as (
 
 keys as (
     select * from {{ ref('person_keys') }}
+    where is_first and not is_blocked and not is_shared
+),
+
+readings as (
+    select * from {{ ref('identifier_keys') }}
+    where target_key is not null
 ),
 
 reported as (
@@ -78,12 +84,15 @@ recorded as (
             when records.person_id is null then events.world || events.external_key
         end as lone_external_key,
         case
-            when records.person_id is null then events.world || {{ email_key('events.email') }}
+            when records.person_id is null then {{ told_email('events.email') }}
         end as lone_email,
         case
-            when records.person_id is null then events.world || {{ phone_key('events.phone') }}
-        end as lone_phone
+            when records.person_id is null then {{ told_phone('events.phone') }}
+        end as lone_phone,
+        coalesce(accounts.default_region, '') as region_there
     from events
+    left join accounts
+        on events.platform = accounts.platform and events.account = accounts.account
     left join records
         on
             events.platform = records.platform
@@ -108,10 +117,21 @@ resolved as (
         on
             recorded.lone_external_key = externals.identifier
             and externals.identifier_type = 'external'
+    left join readings as addresses
+        on recorded.lone_email = addresses.told and addresses.identifier_type = 'email'
+    left join readings as numbers
+        on
+            recorded.lone_phone = numbers.told
+            and numbers.identifier_type = 'phone'
+            and {{ read_in('recorded.lone_phone', ['recorded.region_there']) }} = numbers.read_in
     left join keys as emails
-        on recorded.lone_email = emails.identifier and emails.identifier_type = 'email'
+        on
+            recorded.world || addresses.target_key = emails.identifier
+            and emails.identifier_type = 'email'
     left join keys as phones
-        on recorded.lone_phone = phones.identifier and phones.identifier_type = 'phone'
+        on
+            recorded.world || numbers.target_key = phones.identifier
+            and phones.identifier_type = 'phone'
 )
 
 select

@@ -55,6 +55,22 @@ ages as (
     select * from {{ ref('age_state') }}
 ),
 
+-- Whoever else uses an identifier must be of age, too.
+others as (
+    select
+        users.person_id,
+        users.identifier_type,
+        users.identifier,
+        ages.product_category,
+        ages.channel,
+        list_distinct(flatten(list(ages.reason_codes))) as reason_codes,
+        list_distinct(flatten(list(ages.age_evidence_ids))) as age_evidence_ids,
+        min(ages.next_change_at) as next_change_at
+    from {{ ref('other_users') }} as users
+    inner join ages on users.other_person_id = ages.person_id
+    group by all
+),
+
 coming as (
     select * from {{ ref('coming_facts') }}
 ),
@@ -80,7 +96,12 @@ known as (
         questions.as_of,
         questions.known_at,
 
+        keys.is_nobodys,
+        keys.is_anybodys,
+
         coalesce(blocks.reason_codes, []) as block_codes,
+        -- An express act after an erasure opens the identifier and channel that it names.
+        coalesce(consent.acted_at > blocks.erased_at, false) as is_given_anew,
         blocks.suppression_ids,
         -- What begins or ends whatever else speaks against the person.
         least(coming.comes_at, blocks.ends_at) as comes_at,
@@ -128,11 +149,13 @@ known as (
         coalesce(law.is_place_unknown, true) as is_place_unknown,
 
         ages.person_id is not null as is_age_judged,
-        coalesce(ages.reason_codes, []) as age_codes,
-        ages.age_evidence_ids,
+        list_concat(coalesce(ages.reason_codes, []), coalesce(others.reason_codes, []))
+            as age_codes,
+        list_concat(coalesce(ages.age_evidence_ids, []), coalesce(others.age_evidence_ids, []))
+            as age_evidence_ids,
         ages.born_of_age_on,
         ages.proven_of_age_on,
-        ages.next_change_at as age_changes_at
+        least(ages.next_change_at, others.next_change_at) as age_changes_at
     from keys
     inner join questions
         on keys.world = questions.world and keys.identifier_type = questions.identifier_type
@@ -171,6 +194,13 @@ known as (
             keys.person_id = ages.person_id
             and questions.product_category = ages.product_category
             and questions.channel = ages.channel
+    left join others
+        on
+            keys.person_id = others.person_id
+            and keys.identifier_type = others.identifier_type
+            and keys.identifier = others.identifier
+            and questions.product_category = others.product_category
+            and questions.channel = others.channel
 ),
 
 -- Every reason that speaks against it, asked in the order of evaluation.
@@ -179,8 +209,13 @@ considered as (
         *,
         flatten([
             -- Suppressions: erased, a legal block, a bad address, a complaint, a block by hand.
-            block_codes,
+            list_filter(block_codes, lambda code: code <> 'erased' or not is_given_anew),
             [
+                case when is_nobodys then 'invalid_address' end,
+                case
+                    when is_anybodys and purpose = 'marketing' and product_category <> 'none'
+                        then 'identity_ambiguous'
+                end,
                 case when purpose = 'marketing' and is_too_young then 'minor' end,
                 case
                     when

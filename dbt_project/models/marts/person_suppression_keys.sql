@@ -1,22 +1,43 @@
 with records as (
-    select * from {{ ref('person_records') }}
+    select
+        records.person_id,
+        records.record_key,
+        components.circle
+    from {{ ref('person_records') }} as records
+    inner join {{ ref('identity_components') }} as components
+        on records.record_key = components.record_key
 ),
 
 keys as (
     select
         record_key,
-        unnest(suppression_keys) as suppression_key
+        unnest(blocked_by) as suppression_key
     from {{ ref('identity_keys') }}
     union all
     select
         record_key,
         'record:' || record_key as suppression_key
     from records
+),
+
+-- What blocks one of those who may be the same blocks all of them.
+circles as (
+    select
+        records.circle,
+        list(distinct keys.suppression_key order by keys.suppression_key) as suppression_keys
+    from keys
+    inner join records on keys.record_key = records.record_key
+    group by records.circle
 )
 
 select
-    records.person_id,
-    list(distinct keys.suppression_key order by keys.suppression_key) as suppression_keys
-from keys
-inner join records on keys.record_key = records.record_key
-group by records.person_id
+    persons.person_id,
+    list_sort(list_distinct(flatten(list(circles.suppression_keys)))) as suppression_keys
+from (
+    select distinct
+        person_id,
+        circle
+    from records
+) as persons
+inner join circles on persons.circle = circles.circle
+group by persons.person_id

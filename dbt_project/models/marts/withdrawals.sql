@@ -25,20 +25,26 @@ withdrawn as (
         consent.withdrawn_at as effective_at
     from consent
     inner join statements on consent.consent_event_id = statements.consent_event_id
+    -- What only another address of the person was withdrawn from is not written to this one.
     -- A value nobody has seen before stops us, but it is not written to other platforms.
-    where consent.state = 'withdrawn' and statements.method is distinct from 'unseen_value'
+    where
+        consent.state = 'withdrawn'
+        and consent.is_named
+        and statements.method is distinct from 'unseen_value'
 ),
 
 complained as (
     select
-        suppressions.identifier_type,
-        suppressions.identifier,
+        reached.identifier_type,
+        reached.identifier,
         channels.channel,
         suppressions.kind as reason,
         min(suppressions.effective_at) as effective_at
     from suppressions
-    inner join channels on suppressions.identifier_type = channels.identifier_type
-    where suppressions.kind = 'spam_complaint' and suppressions.identifier is not null
+    inner join {{ ref('fact_identifiers') }} as reached
+        on suppressions.suppression_id = reached.fact_id and reached.is_named
+    inner join channels on reached.identifier_type = channels.identifier_type
+    where suppressions.kind = 'spam_complaint'
     group by all
 ),
 

@@ -24,6 +24,7 @@ overruled as (
         weaker.kind = 'dob'
         and stronger.kind in ('dob', 'over')
         and weaker.level < stronger.level
+        and not stronger.is_dead
     group by all
 ),
 
@@ -46,6 +47,7 @@ answered as (
         and proof.level >= failure.level
         -- A date typed after a typed one failed contradicts it.
         and proof.level > 2
+        and not proof.is_dead
         and proof.verified_at > failure.verified_at
     group by all
 ),

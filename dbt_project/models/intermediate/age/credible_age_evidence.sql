@@ -39,6 +39,15 @@ anchors as (
     group by evidence.age_evidence_id
 ),
 
+erased as (
+    select
+        person_id,
+        max(erased_at) as erased_at
+    from {{ ref('person_blocks') }}
+    where erased_at is not null
+    group by person_id
+),
+
 -- A proof that bears another name than its record has by now is somebody else's.
 renamed as (
     select evidence.age_evidence_id
@@ -67,6 +76,8 @@ select
     lower(trim(evidence.bound_name)) as bound_name,
     evidence.verified_at,
     renamed.age_evidence_id is null as is_bound,
+    -- What was proven before an erasure is proven no more; what speaks against somebody still does.
+    coalesce(evidence.verified_at <= erased.erased_at, false) as is_dead,
     least(
         evidence.expires_at,
         evidence.verified_at + case expiries.expires_unit
@@ -79,6 +90,7 @@ from evidence
 left join expiries on evidence.level = expiries.level
 left join anchors on evidence.age_evidence_id = anchors.age_evidence_id
 left join renamed on evidence.age_evidence_id = renamed.age_evidence_id
+left join erased on evidence.person_id = erased.person_id
 left join placeholders
     on evidence.value = placeholders.birth_date and evidence.level <= placeholders.level
 where placeholders.birth_date is null

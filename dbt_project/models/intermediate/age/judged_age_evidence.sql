@@ -27,7 +27,8 @@ select
                 then {{ birthday('evidence.value', 115) }}::timestamp at time zone rules.time_zone
         end
     ) as stands_until,
-    evidence.level >= rules.required_level as is_strong_enough,
+    evidence.is_dead,
+    evidence.level >= rules.required_level and not evidence.is_dead as is_strong_enough,
     case evidence.kind
         when 'dob'
             then case

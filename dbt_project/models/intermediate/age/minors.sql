@@ -68,18 +68,91 @@ aged as (
     left join consents as anywhere
         on persons.world = anywhere.world and anywhere.country = '*'
     group by all
+),
+
+young as (
+    select
+        person_id,
+        world,
+        age_evidence_ids,
+        -- Too young to consent to the use of their data: not written to at all.
+        today < {{ birthday('born_on', 'consent_age') }} as is_child,
+        case
+            when today < {{ birthday('born_on', 'consent_age') }}
+                then {{ birthday('born_on', 'consent_age') }}::timestamp at time zone time_zone
+            else {{ birthday('born_on', 'floor_age') }}::timestamp at time zone time_zone
+        end as next_change_at
+    from aged
+    where today < {{ birthday('born_on', 'floor_age') }}
+),
+
+components as (
+    select
+        records.person_id,
+        records.world,
+        records.record_key,
+        components.circle
+    from {{ ref('person_records') }} as records
+    inner join {{ ref('identity_components') }} as components
+        on records.record_key = components.record_key
+),
+
+-- Whoever has an address at a school may be a pupil of it.
+at_school as (
+    select
+        keys.record_key,
+        keys.world
+    from {{ ref('identity_keys') }} as keys
+    inner join (
+        select domains.domain
+        from (
+            select distinct split_part(told, '@', -1) as domain
+            from {{ ref('identity_keys') }}
+            where key_type = 'email'
+        ) as domains
+        inner join {{ ref('school_domains') }} as schools
+            on regexp_matches(domains.domain, schools.pattern)
+        group by domains.domain
+    ) as schools
+        on split_part(keys.told, '@', -1) = schools.domain
+    where keys.key_type = 'email'
+),
+
+-- A minor closes every identifier that they may share with somebody.
+suspected as (
+    select
+        components.circle,
+        young.age_evidence_ids,
+        young.is_child,
+        young.next_change_at
+    from young
+    inner join components on young.person_id = components.person_id
+    union all
+    select
+        components.circle,
+        []::varchar[] as age_evidence_ids,
+        false as is_child,
+        null as next_change_at
+    from at_school
+    inner join components on at_school.record_key = components.record_key
+),
+
+circles as (
+    select
+        circle,
+        list_sort(list_distinct(flatten(list(age_evidence_ids)))) as age_evidence_ids,
+        bool_or(is_child) as is_child,
+        min(next_change_at) as next_change_at
+    from suspected
+    group by circle
 )
 
 select
-    person_id,
-    world,
-    age_evidence_ids,
-    -- Too young to consent to the use of their data: not written to at all.
-    today < {{ birthday('born_on', 'consent_age') }} as is_child,
-    case
-        when today < {{ birthday('born_on', 'consent_age') }}
-            then {{ birthday('born_on', 'consent_age') }}::timestamp at time zone time_zone
-        else {{ birthday('born_on', 'floor_age') }}::timestamp at time zone time_zone
-    end as next_change_at
-from aged
-where today < {{ birthday('born_on', 'floor_age') }}
+    components.person_id,
+    any_value(components.world) as world,
+    list_sort(list_distinct(flatten(list(circles.age_evidence_ids)))) as age_evidence_ids,
+    bool_or(circles.is_child) as is_child,
+    min(circles.next_change_at) as next_change_at
+from components
+inner join circles on components.circle = circles.circle
+group by components.person_id

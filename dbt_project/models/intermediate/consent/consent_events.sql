@@ -11,7 +11,7 @@ read_as_stops as (
         held.record_id,
         held.world,
         held.identifier_type,
-        substr(held.identifier, len(held.world) + 1) as identifier,
+        held.told as identifier,
         '*' as sender,
         coalesce(held.said_on, '*') as channel,
         'marketing' as purpose,
@@ -50,6 +50,10 @@ limits as (
     select * from {{ ref('honour_limits') }}
 ),
 
+keys as (
+    select * from {{ ref('identifier_keys') }}
+),
+
 -- A platform that shows an opt-out from the moment in which we wrote one there because of a block
 -- by hand repeats our write. What was stated any earlier, or is told as the person's own act, is
 -- theirs: people often click while they complain.
@@ -78,7 +82,8 @@ select
     statements.record_id,
     statements.world,
     statements.identifier_type,
-    statements.world || statements.identifier as identifier,
+    statements.world || keys.target_key as identifier,
+    {{ in_world('statements.world', 'keys.suppression_keys') }} as suppression_keys,
     accounts.brand,
     statements.sender,
     statements.channel,
@@ -109,5 +114,10 @@ from statements
 inner join clock on statements.world = clock.world
 left join accounts
     on statements.platform = accounts.platform and statements.account = accounts.account
+left join keys
+    on
+        statements.identifier_type = keys.identifier_type
+        and statements.identifier = keys.told
+        and {{ read_by_account('statements', 'accounts') }} = keys.read_in
 left join limits on statements.channel = limits.channel
 left join echoes on statements.consent_event_id = echoes.consent_event_id

@@ -44,75 +44,54 @@ statements as (
     where origin_write_id is null
 ),
 
-records as (
-    select * from {{ ref('person_records') }}
-),
-
-keys as (
-    select * from {{ ref('person_keys') }}
-),
-
 -- Whom a withdrawal reaches beyond the identifier it names.
-holders as (
-    select
-        statements.consent_event_id,
-        records.person_id
-    from statements
-    inner join records
-        on
-            statements.platform = records.platform
-            and statements.account = records.account
-            and statements.record_id = records.record_id
-    where statements.state in ('withdrawn', 'erased')
-    union
-    select
-        statements.consent_event_id,
-        keys.person_id
-    from statements
-    inner join keys
-        on
-            statements.identifier_type = keys.identifier_type
-            and statements.identifier = keys.identifier
-    where statements.state in ('withdrawn', 'erased')
+reached as (
+    select * from {{ ref('fact_identifiers') }}
 ),
 
+-- Grants are of the one identifier that they name; withdrawals of all that may be meant by it.
 resolved as (
-    select * from statements
+    select
+        *,
+        true as is_named
+    from statements
     where identifier is not null
     union all by name
-    -- One that names a record only binds every identifier of that record's person.
     select
         statements.* exclude (identifier),
-        keys.identifier
+        reached.identifier,
+        -- One that names a record only names all its identifiers.
+        reached.is_named or len(coalesce(statements.suppression_keys, [])) = 0 as is_named
     from statements
-    inner join holders on statements.consent_event_id = holders.consent_event_id
-    inner join keys
+    inner join reached
         on
-            holders.person_id = keys.person_id
-            and statements.identifier_type = keys.identifier_type
-    where statements.identifier is null and statements.state = 'withdrawn'
+            statements.consent_event_id = reached.fact_id
+            and statements.identifier_type = reached.identifier_type
+    where
+        statements.state = 'withdrawn'
+        and coalesce(statements.identifier <> reached.identifier, true)
     union all by name
     -- One of all channels follows the person to all of them.
     select
         statements.* exclude (identifier_type, identifier, channel),
-        keys.identifier_type,
-        keys.identifier,
-        '*' as channel
+        reached.identifier_type,
+        reached.identifier,
+        '*' as channel,
+        true as is_named
     from statements
-    inner join holders on statements.consent_event_id = holders.consent_event_id
-    inner join keys on holders.person_id = keys.person_id
+    inner join reached on statements.consent_event_id = reached.fact_id
     where statements.scope = 'all_channels' and statements.state = 'withdrawn'
     union all by name
     -- Any objection to marketing keeps the person out of what is uploaded for advertising.
     select
         statements.* exclude (identifier_type, identifier, channel, topic),
-        keys.identifier_type,
-        keys.identifier,
+        reached.identifier_type,
+        reached.identifier,
         'ads_audience' as channel,
-        '*' as topic
+        '*' as topic,
+        true as is_named
     from statements
-    inner join holders on statements.consent_event_id = holders.consent_event_id
-    inner join keys on holders.person_id = keys.person_id
+    inner join reached on statements.consent_event_id = reached.fact_id
     where statements.purpose in ('*', 'marketing') and statements.state = 'withdrawn'
 ),
 
@@ -138,6 +117,7 @@ heard as (
             false
         ) as is_act,
         coalesce(resolved.basis = 'express', false) as is_express,
+        resolved.is_named,
         (stale.stale_since is null) as is_fresh,
         stale.stale_at,
         resolved.effective_lo,
@@ -199,6 +179,7 @@ weighed as (
             where state not in ('granted', 'withdrawn', 'pending', 'not_granted')
         ) as shown,
         max(effective_hi) filter (where state = 'withdrawn') as withdrawn_at,
+        coalesce(bool_or(state = 'withdrawn' and is_named), false) as is_named,
         max(effective_lo) filter (where state = 'granted' and is_general) as granted_at,
         max(effective_lo) filter (where state = 'granted' and is_act) as acted_at,
         max(coalesce(expires_at, 'infinity'::timestamptz)) filter (
@@ -264,6 +245,8 @@ select
     proven.granted_at,
     case when proven.granted_until < 'infinity'::timestamptz then proven.granted_until end
         as granted_until,
-    proven.withdrawn_at
+    proven.withdrawn_at,
+    proven.is_named,
+    proven.acted_at
 from proven
 left join statements on {{ hash_in('proven.statement') }} = hash(statements.consent_event_id)

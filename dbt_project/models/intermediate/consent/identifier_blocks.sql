@@ -9,7 +9,7 @@ with known as (
 
 suppressions as (
     select * from known
-    where scope = 'identifier' and coalesce(ended_at > known_at, true)
+    where coalesce(ended_at > known_at, true)
 ),
 
 -- Blocks set by hand in this house, lifted ones included, on whatever scope.
@@ -21,10 +21,6 @@ by_hand as (
 statements as (
     select * from {{ ref('consent_events') }}
     where identifier is not null
-),
-
-records as (
-    select * from {{ ref('person_records') }}
 ),
 
 keys as (
@@ -87,36 +83,22 @@ blocked as (
         standing.blocks,
         standing.reason_code,
         standing.suppression_id,
+        case standing.kind when 'erased' then standing.effective_at end as erased_at,
         standing.ended_at
     from standing
+    inner join {{ ref('fact_identifiers') }} as reached
+        on standing.suppression_id = reached.fact_id
     inner join keys
         on
-            standing.identifier_type = keys.identifier_type
-            and standing.identifier = keys.identifier
-    union
-    -- A reason that names a record only binds the identifiers of that record's person.
-    select
-        keys.person_id,
-        keys.world,
-        keys.identifier_type,
-        keys.identifier,
-        standing.channel,
-        standing.topic,
-        standing.blocks,
-        standing.reason_code,
-        standing.suppression_id,
-        standing.ended_at
-    from standing
-    inner join records
-        on
-            standing.platform = records.platform
-            and standing.account = records.account
-            and standing.record_id = records.record_id
-    inner join keys
-        on
-            records.person_id = keys.person_id
-            and standing.identifier_type = keys.identifier_type
-    where standing.identifier is null
+            reached.identifier_type = keys.identifier_type
+            and reached.identifier = keys.identifier
+    where
+        reached.is_named
+        -- A reason that names a record only binds the identifiers of that record's person.
+        or (
+            len(coalesce(standing.suppression_keys, [])) = 0
+            and standing.identifier_type = reached.identifier_type
+        )
 )
 
 select
@@ -129,6 +111,7 @@ select
     blocks,
     list(distinct reason_code order by reason_code) as reason_codes,
     list(distinct suppression_id order by suppression_id) as suppression_ids,
+    max(erased_at) as erased_at,
     min(ended_at) as ends_at
 from blocked
 group by all

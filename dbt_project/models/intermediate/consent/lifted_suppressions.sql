@@ -20,7 +20,7 @@ statements as (
 delivered as (
     select
         events.world,
-        events.world || coalesce({{ email_key('events.email') }}, {{ phone_key('events.phone') }})
+        events.world || coalesce({{ told_email('events.email') }}, {{ told_phone('events.phone') }})
             as identifier,
         max(events.occurred_at) as delivered_at
     from {{ ref('customer_events') }} as events
@@ -40,16 +40,20 @@ inner join statements
         suppressions.identifier_type = statements.identifier_type
         and suppressions.identifier = statements.identifier
         and suppressions.effective_at < statements.effective_lo
+-- An act after an erasure opens what it names alone, which the decisions see to.
 where
-    (
-        contains(suppressions.lifted_by, 'fresh_double_opt_in')
-        and statements.state = 'granted_confirmed'
-    )
-    or (
-        contains(suppressions.lifted_by, 'express_act')
-        and statements.basis = 'express'
-        and statements.actor = 'customer'
-        and statements.has_evidence
+    suppressions.kind <> 'erased'
+    and (
+        (
+            contains(suppressions.lifted_by, 'fresh_double_opt_in')
+            and statements.state = 'granted_confirmed'
+        )
+        or (
+            contains(suppressions.lifted_by, 'express_act')
+            and statements.basis = 'express'
+            and statements.actor = 'customer'
+            and statements.has_evidence
+        )
     )
 union
 select suppressions.suppression_id

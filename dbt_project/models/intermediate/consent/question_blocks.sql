@@ -11,6 +11,7 @@ blocks as (
         blocks.identifier,
         blocks.reason_codes,
         blocks.suppression_ids,
+        blocks.erased_at,
         blocks.ends_at
     from {{ ref('identifier_blocks') }} as blocks
     inner join questions
@@ -28,6 +29,7 @@ blocks as (
         keys.identifier,
         blocks.reason_codes,
         blocks.suppression_ids,
+        blocks.erased_at,
         blocks.ends_at
     from {{ ref('person_blocks') }} as blocks
     inner join {{ ref('decided_identifiers') }} as keys on blocks.person_id = keys.person_id
@@ -46,6 +48,7 @@ select
     identifier,
     list_sort(list_distinct(flatten(list(reason_codes)))) as reason_codes,
     list_sort(list_distinct(flatten(list(suppression_ids)))) as suppression_ids,
+    max(erased_at) as erased_at,
     min(ends_at) as ends_at
 from blocks
 group by question_id, person_id, identifier_type, identifier

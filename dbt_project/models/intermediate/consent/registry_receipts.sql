@@ -34,8 +34,8 @@ select
     -- A whole domain is listed as @example.com.
     receipts.world || case
         when starts_with(receipts.identifier, '@') then lower(receipts.identifier)
-        when contains(receipts.identifier, '@') then {{ email_key('receipts.identifier') }}
-        else {{ phone_key('receipts.identifier') }}
+        when contains(receipts.identifier, '@') then {{ told_email('receipts.identifier') }}
+        else {{ told_phone('receipts.identifier') }}
     end as identifier,
     receipts.result,
     receipts.since,

@@ -6,6 +6,14 @@ kinds as (
     select * from {{ ref('suppression_kinds') }}
 ),
 
+accounts as (
+    select * from {{ source('audiences', 'accounts') }}
+),
+
+keys as (
+    select * from {{ ref('identifier_keys') }}
+),
+
 reviews as (
     select * from {{ ref('reviews') }}
 )
@@ -18,7 +26,9 @@ select
     reasons.world,
     reasons.kind,
     reasons.identifier_type,
-    reasons.world || reasons.identifier as identifier,
+    reasons.identifier as told,
+    reasons.world || keys.target_key as identifier,
+    {{ in_world('reasons.world', 'keys.suppression_keys') }} as suppression_keys,
     -- A kind that the vocabulary does not know binds the whole person.
     coalesce(reasons.scope, kinds.scope, 'person') as scope,
     coalesce(reasons.channel, '*') as channel,
@@ -37,4 +47,11 @@ select
     reasons.words
 from reasons
 left join kinds on reasons.kind = kinds.kind
+left join accounts
+    on reasons.platform = accounts.platform and reasons.account = accounts.account
+left join keys
+    on
+        reasons.identifier_type = keys.identifier_type
+        and reasons.identifier = keys.told
+        and {{ read_by_account('reasons', 'accounts') }} = keys.read_in
 left join reviews on reasons.suppression_id = reviews.reviewed_id

@@ -2,7 +2,9 @@ select
     person_id,
     world,
     identifier_type,
-    identifier
+    identifier,
+    is_role or is_shared as is_anybodys,
+    is_blocked as is_nobodys
 from {{ ref('person_keys') }}
 union all
 -- Some questions are about people as such, whatever their identifiers.
@@ -10,5 +12,7 @@ select
     person_id,
     world,
     'person' as identifier_type,
-    person_id as identifier
+    person_id as identifier,
+    false as is_anybodys,
+    false as is_nobodys
 from {{ ref('persons') }}

@@ -1,7 +1,8 @@
 {{ incremental_by(['record_key']) }}
 
-with components as (
-    select * from {{ ref('identity_components') }}
+with ids as (
+    select * from {{ ref('person_ids') }}
+    where event is null
 ),
 
 records as (
@@ -16,21 +17,15 @@ records as (
     group by record_key, world, platform, account, record_id
 ),
 
-numbered as (
-    select
-        records.*,
-        first_value(records.record_key) over (
-            partition by components.component order by records.created_at, records.record_key
-        ) as first_seen_record
-    from components
-    inner join records on components.record_key = records.record_key
-),
-
 identified as (
     select
-        'p_' || left(sha256(first_seen_record), 16) as person_id,
-        *
-    from numbered
+        ids.person_id,
+        records.*,
+        first_value(records.record_key) over (
+            partition by ids.person_id order by records.created_at, records.record_key
+        ) as first_seen_record
+    from ids
+    inner join records on ids.record_key = records.record_key
 )
 
 select
@@ -51,6 +46,7 @@ where
         where
             identified.record_key = known.record_key
             and identified.person_id = known.person_id
+            and identified.first_seen_record = known.first_seen_record
             and identified.created_at = known.created_at
     )
 {%- endif %}

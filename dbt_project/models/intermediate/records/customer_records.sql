@@ -12,6 +12,10 @@ countries as (
 
 regions as (
     select * from {{ ref('region_names') }}
+),
+
+keys as (
+    select * from {{ ref('identifier_keys') }}
 )
 
 select
@@ -29,8 +33,11 @@ select
     accounts.brand,
     records.email,
     records.phone,
-    records.world || {{ email_key('records.email') }} as email_key,
-    records.world || {{ phone_key('records.phone') }} as phone_key,
+    records.world || emails.target_key as email_key,
+    records.world || phones.target_key as phone_key,
+    emails.told as email_told,
+    phones.told as phone_told,
+    phones.read_in as phone_read_in,
     records.first_name,
     records.last_name,
     countries.country,
@@ -52,3 +59,14 @@ left join countries
     on lower(trim(records.country)) = countries.name
 left join regions
     on countries.country = regions.country and lower(trim(records.region)) = regions.name
+left join keys as emails
+    on
+        emails.identifier_type = 'email'
+        and {{ told_email('records.email') }} = emails.told
+left join keys as phones
+    on
+        phones.identifier_type = 'phone'
+        and {{ told_phone('records.phone') }} = phones.told
+        and phones.read_in = {{ read_in(
+            told_phone('records.phone'), ['countries.country', 'accounts.default_region']
+        ) }}

@@ -5,8 +5,8 @@ with acts as (
         act,
         identifier_type,
         case identifier_type
-            when 'email' then {{ email_key('identifier') }}
-            when 'phone' then {{ phone_key('identifier') }}
+            when 'email' then {{ told_email('identifier') }}
+            when 'phone' then {{ told_phone('identifier') }}
         end as identifier,
         coalesce(channel, '*') as channel,
         coalesce(blocked_topic, '*') as topic,

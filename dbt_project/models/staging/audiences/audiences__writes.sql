@@ -10,8 +10,8 @@ select
     channel,
     identifier_type,
     case identifier_type
-        when 'email' then {{ email_key('identifier') }}
-        when 'phone' then {{ phone_key('identifier') }}
+        when 'email' then {{ told_email('identifier') }}
+        when 'phone' then {{ told_phone('identifier') }}
     end as identifier,
     acted_at as written_at
 from acts

@@ -15,7 +15,7 @@ select
     coalesce(tags.kind, ages.kind) as kind,
     coalesce(ages.provider, tags.provider) as provider,
     ages.bound_name,
-    {{ email_key('ages.bound_identifier') }} as bound_identifier,
+    {{ told_email('ages.bound_identifier') }} as bound_identifier,
     coalesce(tags.level, ages.level, 0) as level,
     coalesce(tags.threshold, ages.threshold) as threshold,
     case when ages.kind = 'dob' then {{ birth_date('ages.value') }} end as value,

@@ -49,8 +49,8 @@ select
     * exclude (evidence),
     case when contains(identifier, '@') then 'email' else 'phone' end as identifier_type,
     case
-        when contains(identifier, '@') then {{ email_key('identifier') }}
-        else {{ phone_key('identifier') }}
+        when contains(identifier, '@') then {{ told_email('identifier') }}
+        else {{ told_phone('identifier') }}
     end as identifier_key,
     case when is_known then read_state else 'withdrawn' end as state,
     case when is_known then coalesce(told_method, read_method) else 'unseen_value' end as method,

@@ -46,7 +46,7 @@ select
     null as record_id,
     any_value(wordings.suppression_kind) as kind,
     'phone' as identifier_type,
-    {{ phone_key('texts.address') }} as identifier,
+    {{ told_phone('texts.address') }} as identifier,
     null as scope,
     null as channel,
     null as topic,

@@ -43,8 +43,8 @@ select
     deliveries.act,
     deliveries.property_name,
     contacts.record_id is not null as is_known,
-    {{ email_key('contacts.email') }} as email,
-    {{ phone_key('contacts.phone') }} as phone,
+    {{ told_email('contacts.email') }} as email,
+    {{ told_phone('contacts.phone') }} as phone,
     -- An opt-out by its value in our vocabulary; the opt-out from one type has that type's topic.
     case
         when deliveries.is_opt_out and deliveries.is_unreadable then 'hs_email_optout=unreadable'

@@ -18,7 +18,7 @@ typed_dates as (
         arg_min(
             nullif(concat_ws(' ', first_name, last_name), ''), (first_seen_at, payload_hash)
         ) as bound_name,
-        arg_min({{ email_key('email') }}, (first_seen_at, payload_hash)) as bound_identifier,
+        arg_min({{ told_email('email') }}, (first_seen_at, payload_hash)) as bound_identifier,
         2 as level,
         null::integer as threshold,
         birth_date as value,
@@ -43,7 +43,7 @@ ticks as (
             (contacts.first_seen_at, contacts.payload_hash)
         ) as bound_name,
         arg_min(
-            {{ email_key('contacts.email') }}, (contacts.first_seen_at, contacts.payload_hash)
+            {{ told_email('contacts.email') }}, (contacts.first_seen_at, contacts.payload_hash)
         ) as bound_identifier,
         rules.level,
         rules.threshold,

@@ -38,7 +38,7 @@ by_type as (
         lower(trim(coalesce(
             entry ->> '$.subscriptionName', 'type:' || (entry ->> '$.subscriptionId')
         ))) as topic,
-        {{ email_key("coalesce(entry ->> '$.subscriberIdString', email)") }} as identifier,
+        {{ told_email("coalesce(entry ->> '$.subscriberIdString', email)") }} as identifier,
         entry ->> '$.status' as value,
         entry ->> '$.legalBasis' as detail,
         try_cast(entry ->> '$.timestamp' as timestamptz) as stated_lo,
@@ -57,7 +57,7 @@ wide as (
         || coalesce(entry ->> '$.businessUnitId', '') || ':'
         || md5(coalesce(entry ->> '$.subscriberIdString', '')) as snapshot_id,
         'email' as channel,
-        {{ email_key("coalesce(entry ->> '$.subscriberIdString', email)") }} as identifier,
+        {{ told_email("coalesce(entry ->> '$.subscriberIdString', email)") }} as identifier,
         'all mail=' || (entry ->> '$.status') as value,
         entry ->> '$.wideStatusType' as detail,
         try_cast(entry ->> '$.timestamp' as timestamptz) as stated_lo,
@@ -84,7 +84,7 @@ flags as (
         contacts.record_id,
         'contact:' || contacts.record_id || ':' || contacts.payload_hash as snapshot_id,
         'email' as channel,
-        {{ email_key('contacts.email') }} as identifier,
+        {{ told_email('contacts.email') }} as identifier,
         'hs_email_optout=' || lower(contacts.email_opt_out) as value,
         null::varchar as detail,
         case
@@ -99,7 +99,7 @@ flags as (
     left join opted_out_at
         on
             contacts.account = opted_out_at.account
-            and {{ email_key('contacts.email') }} = opted_out_at.identifier
+            and {{ told_email('contacts.email') }} = opted_out_at.identifier
 ),
 
 of_types as (

@@ -12,7 +12,7 @@ reasons as (
     select
         account,
         record_id,
-        {{ email_key('email') }} as identifier,
+        {{ told_email('email') }} as identifier,
         unnest([
             case when hard_bounce is not null then 'hard_bounce' end,
             -- HubSpot holds the address back until somebody there has looked at it.

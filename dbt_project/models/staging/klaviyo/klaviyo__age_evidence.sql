@@ -12,7 +12,7 @@ select
     arg_min(
         nullif(concat_ws(' ', first_name, last_name), ''), (first_seen_at, payload_hash)
     ) as bound_name,
-    arg_min({{ email_key('email') }}, (first_seen_at, payload_hash)) as bound_identifier,
+    arg_min({{ told_email('email') }}, (first_seen_at, payload_hash)) as bound_identifier,
     2 as level,
     null::integer as threshold,
     birth_date as value,

@@ -17,7 +17,7 @@ snapshots as (
         record_id,
         snapshot_id,
         'email' as channel,
-        {{ email_key('email') }} as identifier,
+        {{ told_email('email') }} as identifier,
         email_consent as value,
         email_double_opt_in::varchar as detail,
         -- An opt-out may be as late as the last edit of the subscription; a grant is not.
@@ -35,7 +35,7 @@ snapshots as (
         record_id,
         snapshot_id,
         'sms' as channel,
-        {{ phone_key('phone') }} as identifier,
+        {{ told_phone('phone') }} as identifier,
         sms_consent as value,
         sms_double_opt_in::varchar as detail,
         least(sms_consent_at, sms_consent_updated_at) as stated_lo,
@@ -56,7 +56,7 @@ listed as (
     select
         account,
         record_id,
-        {{ email_key('email') }} as identifier,
+        {{ told_email('email') }} as identifier,
         '*' as topic,
         unnest(email_suppressions -> '$[*]') as entry,
         first_seen_at
@@ -65,7 +65,7 @@ listed as (
     select
         account,
         record_id,
-        {{ email_key('email') }} as identifier,
+        {{ told_email('email') }} as identifier,
         'list' as topic,
         unnest(email_list_suppressions -> '$[*]') as entry,
         first_seen_at

@@ -12,7 +12,7 @@ entries as (
     select
         account,
         record_id,
-        {{ email_key('email') }} as identifier,
+        {{ told_email('email') }} as identifier,
         unnest(email_suppressions -> '$[*]') as entry,
         first_seen_at
     from profiles

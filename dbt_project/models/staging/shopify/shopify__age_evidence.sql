@@ -23,7 +23,7 @@ typed_dates as (
         arg_min(
             nullif(concat_ws(' ', first_name, last_name), ''), (first_seen_at, payload_hash)
         ) as bound_name,
-        arg_min({{ email_key('email') }}, (first_seen_at, payload_hash)) as bound_identifier,
+        arg_min({{ told_email('email') }}, (first_seen_at, payload_hash)) as bound_identifier,
         2 as level,
         null::integer as threshold,
         birth_date as value,
@@ -56,7 +56,7 @@ customer_tags as (
             (tagged.first_seen_at, tagged.payload_hash)
         ) as bound_name,
         arg_min(
-            {{ email_key('tagged.email') }}, (tagged.first_seen_at, tagged.payload_hash)
+            {{ told_email('tagged.email') }}, (tagged.first_seen_at, tagged.payload_hash)
         ) as bound_identifier,
         rules.level,
         rules.threshold,
@@ -81,7 +81,7 @@ order_tags as (
         rules.kind,
         rules.provider,
         nullif(concat_ws(' ', orders.first_name, orders.last_name), '') as bound_name,
-        {{ email_key('orders.email') }} as bound_identifier,
+        {{ told_email('orders.email') }} as bound_identifier,
         rules.level,
         rules.threshold,
         null::date as value,

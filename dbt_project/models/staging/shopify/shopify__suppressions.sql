@@ -42,8 +42,8 @@ redacted as (
         select
             *,
             unnest([
-                struct_pack(type := 'email', identifier := {{ email_key('email') }}),
-                struct_pack(type := 'phone', identifier := {{ phone_key('phone') }})
+                struct_pack(type := 'email', identifier := {{ told_email('email') }}),
+                struct_pack(type := 'phone', identifier := {{ told_phone('phone') }})
             ]) as key
         from redactions
     )

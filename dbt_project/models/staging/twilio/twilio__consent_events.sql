@@ -24,7 +24,7 @@ select
     account,
     address as record_id,
     'phone' as identifier_type,
-    {{ phone_key('address') }} as identifier,
+    {{ told_phone('address') }} as identifier,
     spoken_to as sender,
     channel,
     purpose,

@@ -8,7 +8,7 @@ select
     address as record_id,
     null as object_id,
     null as email,
-    {{ phone_key('address') }} as phone,
+    {{ told_phone('address') }} as phone,
     case
         when not inbound then 'message_sent'
         when state = 'withdrawn' then 'sms_unsubscribed'

@@ -14,7 +14,7 @@ select
     texts.address as record_id,
     any_value(wordings.suppression_kind) as kind,
     'phone' as identifier_type,
-    {{ phone_key('texts.address') }} as identifier,
+    {{ told_phone('texts.address') }} as identifier,
     'twilio wording' as source,
     least(texts.occurred_at, texts.first_seen_at) as effective_at,
     texts.first_seen_at as recorded_at,
