@@ -28,6 +28,38 @@ overruled as (
     group by all
 ),
 
+-- The day from which nothing says that a consent was given too young. A proof that outweighs a birth
+-- date says nothing of the time before it.
+capable as (
+    select
+        person_id,
+        product_category,
+        channel,
+        max(of_age_on) as born_of_age_on
+    from (
+        select
+            born.person_id,
+            born.product_category,
+            born.channel,
+            least(born.of_age_on, min(stronger.of_age_on)) as of_age_on
+        from judged as born
+        left join judged as stronger
+            on
+                born.person_id = stronger.person_id
+                and born.product_category = stronger.product_category
+                and born.channel = stronger.channel
+                and born.bound_name = stronger.bound_name
+                and born.level < stronger.level
+                and stronger.kind in ('dob', 'over')
+                and not stronger.is_dead
+        where born.kind = 'dob'
+        group by
+            born.person_id, born.product_category, born.channel, born.age_evidence_id,
+            born.of_age_on
+    )
+    group by person_id, product_category, channel
+),
+
 -- A failed check stands until proof of at least its level came after it.
 answered as (
     select
@@ -105,8 +137,6 @@ summed as (
         coalesce(bool_or(is_strong_enough and today >= of_age_on), false) as is_proven,
         coalesce(bool_or(kind in ('dob', 'over')), false) as has_evidence,
         list(age_evidence_id order by age_evidence_id) as age_evidence_ids,
-        -- The day from which the person was of age for certain, and by which kind of proof.
-        max(of_age_on) filter (where kind = 'dob') as born_of_age_on,
         min(of_age_on) filter (where kind = 'over') as proven_of_age_on,
         max(of_age_on::timestamp at time zone time_zone) filter (
             where kind = 'dob' and today < of_age_on and of_age_on < 'infinity'::date
@@ -142,7 +172,7 @@ select
     coalesce(summed.age_evidence_ids, []) as age_evidence_ids,
     rules.required_level,
     rules.minimum_age,
-    summed.born_of_age_on,
+    capable.born_of_age_on,
     summed.proven_of_age_on,
     least(
         case
@@ -174,3 +204,8 @@ left join silenced
         rules.person_id = silenced.person_id
         and rules.product_category = silenced.product_category
         and rules.channel = silenced.channel
+left join capable
+    on
+        rules.person_id = capable.person_id
+        and rules.product_category = capable.product_category
+        and rules.channel = capable.channel
