@@ -1,15 +1,21 @@
 with clock as (
-    select * from {{ ref('clock') }}
+    select
+        world,
+        as_of,
+        {{ policy('unknown_time_zone') }} as unknown_time_zone,
+        {{ policy('marketing_floor_age') }}::integer as floor_age,
+        {{ policy('child_data_age') }}::integer as child_age
+    from {{ ref('clock') }} as clock
 ),
 
 persons as (
     select
         persons.person_id,
         persons.world,
-        coalesce(persons.time_zone, {{ policy('unknown_time_zone') }}) as time_zone,
+        coalesce(persons.time_zone, clock.unknown_time_zone) as time_zone,
         clock.as_of,
-        {{ policy('marketing_floor_age') }}::integer as floor_age,
-        {{ policy('child_data_age') }}::integer as child_age
+        clock.floor_age,
+        clock.child_age
     from {{ ref('persons') }} as persons
     inner join clock on persons.world = clock.world
 ),

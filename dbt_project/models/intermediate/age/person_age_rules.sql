@@ -1,5 +1,9 @@
 with clock as (
-    select * from {{ ref('clock') }}
+    select
+        world,
+        as_of,
+        {{ policy('unknown_time_zone') }} as unknown_time_zone
+    from {{ ref('clock') }} as clock
 ),
 
 persons as (
@@ -7,7 +11,7 @@ persons as (
         persons.person_id,
         persons.world,
         clock.as_of,
-        coalesce(persons.time_zone, {{ policy('unknown_time_zone') }}) as time_zone
+        coalesce(persons.time_zone, clock.unknown_time_zone) as time_zone
     from {{ ref('persons') }} as persons
     inner join clock on persons.world = clock.world
 ),

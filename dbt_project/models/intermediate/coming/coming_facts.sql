@@ -1,7 +1,12 @@
 -- What is on record already and counts from some later moment on. Its time alone is told: what it
 -- will then change is decided when it has come.
 with clock as (
-    select * from {{ ref('clock') }}
+    select
+        world,
+        as_of,
+        known_at,
+        {{ policy('unknown_time_zone') }} as unknown_time_zone
+    from {{ ref('clock') }} as clock
 ),
 
 keys as (
@@ -34,7 +39,7 @@ evidence as (
         evidence.value,
         evidence.verified_at,
         clock.as_of,
-        coalesce(persons.time_zone, {{ policy('unknown_time_zone') }}) as time_zone
+        coalesce(persons.time_zone, clock.unknown_time_zone) as time_zone
     from {{ ref('age_evidence') }} as evidence
     inner join clock on evidence.world = clock.world
     inner join {{ ref('persons') }} as persons on evidence.person_id = persons.person_id

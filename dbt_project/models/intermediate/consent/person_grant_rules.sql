@@ -1,5 +1,9 @@
 with clock as (
-    select * from {{ ref('clock') }}
+    select
+        world,
+        {{ policy('us_email_requires_grant') }} = 'true' as us_email_needs_grant,
+        string_split({{ policy('ads_require_grant') }}, ',') as ads_need_grant_in
+    from {{ ref('clock') }} as clock
 ),
 
 persons as (
@@ -18,11 +22,11 @@ select
     persons.person_id,
     persons.world,
     bool_or(
-        places.country is distinct from 'US' or {{ policy('us_email_requires_grant') }} = 'true'
+        places.country is distinct from 'US' or clock.us_email_needs_grant
     ) as email_needs_grant,
     bool_or(
         places.country is null
-        or list_contains(string_split({{ policy('ads_require_grant') }}, ','), places.place_of_law)
+        or list_contains(clock.ads_need_grant_in, places.place_of_law)
     ) as ads_need_grant,
     bool_or(places.country is distinct from 'US') as needs_express,
     bool_or(places.country is null) as is_place_unknown,

@@ -1,5 +1,9 @@
 with clock as (
-    select * from {{ ref('clock') }}
+    select
+        world,
+        as_of,
+        to_months({{ policy('jurisdiction_window_months') }}::integer) as shipments_count_for
+    from {{ ref('clock') }} as clock
 ),
 
 signals as (
@@ -11,18 +15,14 @@ placed as (
         signals.*,
         -- What a record shows is so now; where goods went is so for a while.
         signals.preference > 1
-        or signals.known_at
-        > clock.as_of - to_months({{ policy('jurisdiction_window_months') }}::integer) as is_recent,
+        or signals.known_at > clock.as_of - clock.shipments_count_for as is_recent,
         -- A signal that names no region says nothing against one that does.
         signals.region is not null
         or not bool_or(signals.region is not null) over (
             partition by signals.person_id, signals.country
         ) as is_precise,
         case
-            when signals.preference = 1
-                then
-                    signals.known_at
-                    + to_months({{ policy('jurisdiction_window_months') }}::integer)
+            when signals.preference = 1 then signals.known_at + clock.shipments_count_for
         end as recedes_at,
         row_number() over (
             partition by signals.person_id
