@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from pydantic import TypeAdapter
+from sqlalchemy import func, select
 
 from dlt_sources import registry
 from dlt_sources.errors import AudiencesError
@@ -17,10 +18,11 @@ from orchestration.activation.catalogue import Place
 from orchestration.activation.changes import Change, changes
 from orchestration.activation.destinations import Destinations
 from orchestration.activation.funnel import Funnel, accepted_people, funnels
+from orchestration.activation.ledger import reading
 from orchestration.activation.plan import PlanSummary, plan
 from orchestration.activation.pruning import prune
 from orchestration.activation.publish import is_published, publish
-from orchestration.activation.state import State
+from orchestration.activation.state import State, builds
 from orchestration.activation.twins import collect
 from orchestration.home import Home
 from orchestration.quality import Verdict
@@ -134,6 +136,21 @@ def read(home: Home) -> Built:
     if not path.exists():
         raise AudiencesError("Nothing has been built yet: run `audiences run` first.")
     return _adapter.validate_json(path.read_bytes())
+
+
+def made_whole(home: Home) -> bool:
+    """True when the newest build that began was published and had no problem: its staging holds all that was landed."""
+    try:
+        built = read(home)
+    except AudiencesError:
+        return False
+    state = State.of(home)
+    try:
+        with reading(state.ledger) as connection:
+            newest = connection.execute(select(func.max(builds.c.build_id))).scalar()
+    finally:
+        state.close()
+    return newest == built.build_id and not built.problems
 
 
 def current_funnels(home: Home) -> list[Funnel]:

@@ -59,7 +59,8 @@ def demo(
 @app.command()
 def run(
     job: Annotated[
-        Literal["daily", "near_real_time"], typer.Option(help="daily (everything) or near_real_time (webhooks only).")
+        Literal["daily", "near_real_time", "redecide"],
+        typer.Option(help="daily (everything), near_real_time (webhooks only) or redecide (nothing new, the clock)."),
     ] = "daily",
     json: Json = False,
 ) -> None:

@@ -2,7 +2,7 @@
 
 from dagster import Definitions, in_process_executor
 
-from orchestration import feeds, ingestion, reverse_etl, schedules, sensors, transformation
+from orchestration import feeds, ingestion, redeciding, reverse_etl, schedules, sensors, transformation
 from orchestration.home import Home
 from orchestration.resources import House, dbt_cli
 
@@ -16,7 +16,7 @@ defs = Definitions(
         *reverse_etl.assets(_home),
     ],
     asset_checks=[feeds.webhook_feeds],
-    jobs=schedules.JOBS,
+    jobs=[*schedules.JOBS, redeciding.redecide],
     schedules=schedules.SCHEDULES,
     sensors=sensors.SENSORS,
     resources={"house": House(), "dbt": dbt_cli(_home)},

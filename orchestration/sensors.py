@@ -1,4 +1,4 @@
-"""Sensors of the main location: the segmentation lane's micro-batches, the failure hook, and silent feeds."""
+"""Sensors of the main location: the segmentation lane's micro-batches, the clock, the failure hook, silent feeds."""
 
 from dagster import (
     DagsterRunStatus,
@@ -16,6 +16,7 @@ from orchestration import alerts
 from orchestration.feeds import silent_feeds
 from orchestration.home import Home
 from orchestration.landing.files import Landing
+from orchestration.redeciding import clock_changes
 from orchestration.reporting.runs import report_path
 from orchestration.schedules import near_real_time
 
@@ -51,4 +52,4 @@ def tell_failures(context: RunFailureSensorContext) -> None:
     alerts.tell(Home.current(), text, job=run.job_name, run=run.run_id)
 
 
-SENSORS = [segmentation_lane, silent_feeds, tell_failures]
+SENSORS = [segmentation_lane, clock_changes, silent_feeds, tell_failures]

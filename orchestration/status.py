@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dlt_sources import registry
 from orchestration import console
+from orchestration.activation.next_change import NextChange
 from orchestration.activation.standing import Standing, standing
 from orchestration.activation.state import State
 from orchestration.home import Home
@@ -29,6 +30,8 @@ def _print(found: Standing) -> None:
     if found.build:
         later = f"; {found.build.later} later ones made no decisions" if found.build.later else ""
         out.print(f"Last good build: {found.build.build_id}, {_age(found.build.age_seconds)} ago{later}")
+    if found.next_change:
+        out.print(f"Next change by the clock alone: {_change(found.next_change)}")
     out.print(f"Speed lane: {'working' if found.speed_lane_alive else 'NOT working'}")
     if found.sources:
         rows = [
@@ -65,6 +68,12 @@ def _print(found: Standing) -> None:
             out.print(f"- {text}")
     else:
         out.print("Nothing needs a person.", style="bold")
+
+
+def _change(change: NextChange) -> str:
+    if change.at is None:
+        return "none is foreseen"
+    return f"{change.at:%Y-%m-%d %H:%M} UTC, for {change.people} {'person' if change.people == 1 else 'people'}"
 
 
 def _age(seconds: float | None) -> str:

@@ -18,7 +18,8 @@ from dagster import (
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 from dlt_sources import registry
-from orchestration import people, stations, warehouse
+from dlt_sources.errors import AudiencesError
+from orchestration import building, people, stations, warehouse
 from orchestration.dbt_results import run_results
 from orchestration.home import Home
 from orchestration.ingestion import GROUP as RAW
@@ -27,6 +28,8 @@ from orchestration.parsing import environment, manifest
 from orchestration.resources import WAREHOUSE, House
 from orchestration.stations import Station
 
+#: The job that decides again from what staging holds already.
+REDECIDE = "redecide"
 _OWN_TABLES = {
     "accounts": "The configured accounts with brand, region and markets.",
     "builds": "One row per build: its number and the times it decides by.",
@@ -78,6 +81,11 @@ class Translator(DagsterDbtTranslator):
 )
 def begin_build(context: AssetExecutionContext, house: House) -> Iterator[MaterializeResult[None]]:
     """Allot the build's number and the times it decides by, once everything has been landed."""
+    if context.run.job_name == REDECIDE and not building.made_whole(house.home):
+        raise AudiencesError(
+            "The newest build did not come to its end, or had problems, so that what staging holds is not known: "
+            "audiences run --job near_real_time decides from all that has landed."
+        )
     with warehouse.opened(house.home) as connection:
         warehouse.ensure_raw(connection, registry.all_platforms(), registry.configured())
         people.recall(house.home, connection)

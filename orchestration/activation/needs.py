@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from orchestration.activation.next_change import NextChange
     from orchestration.activation.standing import LastBuild, Owed, Queue
 
 #: An opt-out that nobody has settled for so long, or whose record has not been looked up for so long, is an alarm.
@@ -14,6 +15,8 @@ _WAITING_SECONDS, _UNRESOLVED = 60.0, timedelta(minutes=10)
 #: A call that was tried this often is not getting through by itself.
 _RETRIES = 5
 _OLD_BUILD = timedelta(days=2)
+#: A change by the clock that no build has seen to for so long was missed: a run takes minutes.
+_UNDECIDED = timedelta(hours=1)
 
 
 def of_lane(queues: Sequence[Queue], *, alive: bool) -> Iterator[str]:
@@ -55,3 +58,12 @@ def of_build(build: LastBuild | None) -> Iterator[str]:
         yield "No build has been published yet: audiences run"
     elif build.age_seconds > _OLD_BUILD.total_seconds():
         yield f"The last good build is {build.age_seconds / 86400:.1f} days old: see the last runs in Dagster."
+
+
+def of_clock(change: NextChange | None, now: datetime) -> Iterator[str]:
+    """A birthday, an expiry or the start of a rule that has passed, and no build has decided since."""
+    if change is not None and change.at is not None and now - change.at > _UNDECIDED:
+        yield (
+            f"Answers of {change.people} people changed with the clock at {change.at:%Y-%m-%d %H:%M} UTC, and no build "
+            "has been published since: audiences run --job redecide; see the failed runs in Dagster."
+        )

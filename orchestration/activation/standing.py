@@ -20,6 +20,7 @@ from dlt_sources.platform import Platform
 from orchestration.activation import approvals, baseline, needs
 from orchestration.activation.guards import Source, sources
 from orchestration.activation.ledger import reading
+from orchestration.activation.next_change import NextChange, next_change
 from orchestration.activation.state import State, builds, ledger, outbox, outcomes, plans
 from orchestration.home import Home
 from orchestration.landing import silence
@@ -91,6 +92,7 @@ class Standing:
 
     at: datetime
     build: LastBuild | None
+    next_change: NextChange | None
     speed_lane_alive: bool
     sources: Sequence[SourceAge]
     queues: Sequence[Queue]
@@ -108,7 +110,7 @@ class Standing:
 def standing(home: Home, state: State, platforms: Sequence[Platform], accounts: Sequence[Account]) -> Standing:
     """Look at everything once."""
     now = datetime.now(UTC)
-    build, alive = _build(state, now), _alive(state)
+    build, alive, coming = _build(state, now), _alive(state), next_change(home)
     ages, quarantined = _published(home, platforms, accounts, now)
     queues = [
         Queue(lane=one.lane, stage=one.stage, files=one.files, oldest_seconds=round(one.oldest_seconds, 1))
@@ -129,6 +131,7 @@ def standing(home: Home, state: State, platforms: Sequence[Platform], accounts: 
         *needs.of_calls(owed),
         *needs.of_unresolved(unresolved, unresolved_since, now),
         *needs.of_build(build),
+        *needs.of_clock(coming, now),
         *(f"The webhook feed of {text}" for text in silent),
         *(f"The source {one.source} is stale: nobody is added until it answers." for one in ages if one.stale),
         *(f"{count} rows were given up at {account}: see the report of the last run." for account, count in dead),
@@ -138,6 +141,7 @@ def standing(home: Home, state: State, platforms: Sequence[Platform], accounts: 
     return Standing(
         at=now,
         build=build,
+        next_change=coming,
         speed_lane_alive=alive,
         sources=ages,
         queues=queues,

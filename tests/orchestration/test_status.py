@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from sqlalchemy import insert, update
 
@@ -71,6 +72,20 @@ def test_before_the_first_build_it_says_so(tmp_path: Path) -> None:
     found = look(shop)
     assert found.build is None
     assert "No build has been published yet: audiences run" in found.needs
+
+
+def test_the_next_change_by_the_clock_is_told_and_one_that_was_missed_needs_somebody(shop: Shop) -> None:
+    published = str(shop.home.published_warehouse)
+    with duckdb.connect(published) as connection:
+        connection.execute("UPDATE marts.decisions SET next_change_at = now() + INTERVAL 3 DAY WHERE person_id = 'p1'")
+    found = look(shop)
+    assert found.next_change is not None
+    assert (found.next_change.people, found.needs) == (1, [])
+    with duckdb.connect(published) as connection:
+        connection.execute("UPDATE marts.clock SET as_of = now() - INTERVAL 1 DAY")
+        missed = "UPDATE marts.decisions SET next_change_at = now() - INTERVAL 2 HOUR WHERE person_id IN ('p0', 'p2')"
+        connection.execute(missed)
+    assert [text for text in look(shop).needs if "audiences run --job redecide" in text and "of 2 people" in text]
 
 
 def test_a_worker_that_stopped_is_told(shop: Shop) -> None:
