@@ -112,7 +112,7 @@ class Control:
         return json_response([_described(p) for p in people if query.get("story", p.story) == p.story])
 
     async def registries(self, request: Request) -> Response:
-        """GET /_sandbox/registries: what registries answered, by name: when the whole list was compared, and findings."""
+        """GET /_sandbox/registries: by name, when the whole list was compared with it, and what was found."""
         found: dict[str, dict[str, Any]] = {}
         for receipt in self.world.facts.receipts:
             answer = found.setdefault(receipt.registry, {"compared_on": "", "found": []})

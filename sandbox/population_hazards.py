@@ -141,9 +141,28 @@ def _imported_at_home(story: Story) -> None:
 
 
 def _imported_abroad(story: Story) -> None:
-    story.customer(country="CA", region="ON")
+    story.customer(country="GB", region="ENG")
     story.people[-1].statements[-1].imported = True
+    story.bought(country="GB", region="ENG")
+
+
+def _bought_in_canada(story: Story) -> None:
+    """A purchase is consent to mail for two years there, though nobody was asked."""
+    story.customer(country="CA", region="ON")
+    story.people[-1].statements.clear()
     story.bought(country="CA", region="ON")
+
+
+def _bought_in_canada_after_opt_out(story: Story) -> None:
+    story.customer("withdrawn", country="CA", region="ON")
+    story.bought(country="CA", region="ON")
+
+
+def _bought_in_britain(story: Story) -> None:
+    """A purchase alone is no consent there."""
+    story.customer(country="GB", region="ENG")
+    story.people[-1].statements.clear()
+    story.bought(country="GB", region="ENG")
 
 
 def _grant_from_the_future(story: Story) -> None:
@@ -333,7 +352,7 @@ def _minor_in_the_family(story: Story) -> None:
     story.vaper()
     story.bought()
     story.person("Tim")
-    story.at("hubspot", story.mail, birth_date=story.born(15, 40).isoformat())
+    story.at("hubspot", story.mail, birth_date=story.born(15, 40).isoformat(), country="US", region="CA")
 
 
 def _unproven_in_the_family(story: Story) -> None:
@@ -341,7 +360,7 @@ def _unproven_in_the_family(story: Story) -> None:
     story.vaper()
     story.bought()
     story.person("Ada")
-    story.at("hubspot", story.mail)
+    story.at("hubspot", story.mail, country="US", region="CA")
 
 
 def _school_address(story: Story) -> None:

@@ -31,6 +31,7 @@ _OF_AGE = frozenset({
     "age_no_evidence", "age_level_low", "age_conflict", "under_age", "capacity_void", "identity_ambiguous",
 })  # fmt: skip
 _LAWFUL_AGE = 21  # for vapes, everywhere in the United States; elsewhere here they may not be advertised by mail
+_TWO_YEARS = timedelta(days=730)
 _LEAVING_TAG = "buyer"
 _ENOUGH = {"USD": Decimal(500), "CAD": Decimal(700), "GBP": Decimal(400)}
 
@@ -152,8 +153,8 @@ class Truth:
 
     def _against(self, rule: Audience, person: Person, identifier: str) -> list[str]:
         places = countries(person, self.as_of)
-        abroad = bool(places - {"US"})
-        reasons = self.consents.against(rule.channel, identifier, person.records, abroad=abroad)
+        bought = any(self.as_of - _TWO_YEARS < order.processed_at < self.as_of for order in person.orders)
+        reasons = self.consents.against(rule.channel, identifier, person.records, places, bought)
         circle = [one for record in person.records for one in self.joined.circle(self.joined.circle_of(record))]
         if not places:
             reasons.append("jurisdiction_unknown")

@@ -44,8 +44,13 @@ class Consents:
         circles = {self.people.circle_of(record) for record in records}
         return max((self._erased[circle] for circle in circles if circle in self._erased), default=None)
 
-    def against(self, channel: str, identifier: str, records: list[Record], *, abroad: bool) -> list[str]:
-        """Every reason why an identifier of these records may not be written to; empty if it may."""
+    def against(
+        self, channel: str, identifier: str, records: list[Record], places: set[str], bought: bool
+    ) -> list[str]:
+        """Every reason why an identifier of these records may not be written to; empty if it may.
+
+        `bought` is a purchase within two years: in Canada that is consent to mail, unless there was an opt-out.
+        """
         reasons = ["invalid_address"] if keys.is_nobodys(identifier) else []
         granted = self._granted.get((channel, identifier), [])
         acts = [self._when(said) for said in granted if said.is_act and said.sender == "*"]
@@ -62,11 +67,12 @@ class Consents:
         closing = [self._when(said) for one in reached for said in self._closing.get((channel, one), ())]
         if closing and not any(at > max(closing) for at in acts):
             reasons.append("withdrawn")
-        reasons += self._missing(channel, identifier, granted, erased, abroad)
+        elif not (places == {"CA"} and bought and channel == "email" and not closing):
+            reasons += self._missing(channel, identifier, granted, erased, abroad=bool(places - {"US"}))
         return list(dict.fromkeys(reasons))
 
     def _missing(
-        self, channel: str, identifier: str, said: list[Statement], erased: datetime | None, abroad: bool
+        self, channel: str, identifier: str, said: list[Statement], erased: datetime | None, *, abroad: bool
     ) -> list[str]:
         """Why there is no grant: the nearest thing to one that was said or shown."""
         grants = [one for one in said if one.state.startswith("granted") and one.sender == "*"]

@@ -92,7 +92,7 @@ def suppress(email: Row, reason: str, at: str) -> None:
     """Add a global suppression, once per reason."""
     if all(entry["reason"] != reason for entry in email["suppression"]):
         email["suppression"].append({"reason": reason, "timestamp": at})
-    email |= {"can_receive_email_marketing": False, "last_updated": at}
+    email |= {"can_receive_email_marketing": False, "last_updated": max(at, email["last_updated"] or "")}
 
 
 class State:
