@@ -121,7 +121,7 @@ def _reach(connection: duckdb.DuckDBPyConnection, table: str, traits: str, kind:
 
 
 def _create_missing(connection: duckdb.DuckDBPyConnection, table: str, traits: str, about: Mapping[str, str]) -> None:
-    """Admitted people without any record there are desired under their identifier."""
+    """Admitted people are desired under their identifier where neither they nor it have any record there."""
     connection.execute(
         f"""
         INSERT INTO plan_desired
@@ -134,6 +134,10 @@ def _create_missing(connection: duckdb.DuckDBPyConnection, table: str, traits: s
         ANTI JOIN (
             SELECT person_id FROM marts.destination_records WHERE platform = $platform AND account = $account
         ) AS records ON records.person_id = admitted.person_id
+        ANTI JOIN (
+            SELECT unnest([email, phone]) AS identifier FROM marts.destination_records
+            WHERE platform = $platform AND account = $account
+        ) AS held ON held.identifier = admitted.identifier
         """,
         {**about, "unseen": UNSEEN},
     )

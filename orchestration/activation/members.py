@@ -185,14 +185,18 @@ def _add_unseen(connection: duckdb.DuckDBPyConnection) -> None:
     connection.execute(
         """
         INSERT INTO plan_must_go BY NAME
-        SELECT members.*, asked.question_id, asked.identifier_type, decisions.identifier,
-            decisions.reason_codes[1] AS reason
+        -- Where several people share an identifier, none of them may be let remain.
+        WITH decisions AS (
+            SELECT question_id, identifier_type, identifier, min(reason_codes[1]) AS reason
+            FROM marts.decisions GROUP BY ALL HAVING NOT bool_or(may_remain)
+        )
+        SELECT members.*, asked.question_id, asked.identifier_type, decisions.identifier, decisions.reason
         FROM plan_members AS members
         JOIN plan_audiences AS asked USING (audience)
-        JOIN marts.decisions AS decisions
+        JOIN decisions
             ON decisions.question_id = asked.question_id
             AND $unseen || keyed_hash(decisions.identifier_type || ':' || decisions.identifier) = members.ref
-        WHERE starts_with(members.ref, $unseen) AND NOT decisions.may_remain
+        WHERE starts_with(members.ref, $unseen)
         """,
         {"unseen": UNSEEN},
     )

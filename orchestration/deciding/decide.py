@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +14,7 @@ from typing import Any
 
 import duckdb
 import orjson
+import pyarrow as pa
 
 from dlt_sources.errors import AudiencesError
 from orchestration import warehouse
@@ -22,6 +24,10 @@ from orchestration.deciding.cases import Case, Question
 from orchestration.deciding.worlds import World
 from orchestration.home import Home
 from orchestration.parsing import dbt_command, environment
+
+_ASKED = pa.schema(
+    [("number", pa.int64()), *((name, pa.string()) for name in ("world", "question_id", "identifier", "record_key"))]
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,20 +50,54 @@ def decide(home: Home, cases: Sequence[Case]) -> list[Answer]:
 
     AudiencesError when the models do not build.
     """
-    made = worlds.worlds(cases)
     with tempfile.TemporaryDirectory(prefix="audiences-decide-") as folder:
         scratch = Home(Path(folder))
-        scratch.data.mkdir(parents=True)
-        with duckdb.connect(str(scratch.warehouse)) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            worlds.write(connection, made)
-            warehouse.ensure_raw(connection, [], [])
-        _build(home, scratch)
+        made = build(home, scratch, cases)
         with duckdb.connect(str(scratch.warehouse), read_only=True) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            answers = [_answer(connection, world, place) for world in made for place in world.questions]
+            answers = answer(connection, made)
     order = {case.id: place for place, case in enumerate(cases)}
     return sorted(answers, key=lambda answer: (order[answer.case], answer.place))
+
+
+def build(home: Home, scratch: Home, cases: Sequence[Case]) -> list[World]:
+    """Write the worlds of the cases into a new warehouse and let dbt build the decisions there.
+
+    AudiencesError when the models do not build.
+    """
+    made = worlds.worlds(cases)
+    scratch.data.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(scratch.warehouse)) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        worlds.write(connection, made)
+        warehouse.ensure_raw(connection, [], [])
+    _build(home, scratch)
+    return made
+
+
+def answer(connection: duckdb.DuckDBPyConnection, made: Sequence[World]) -> list[Answer]:
+    """What the models in a warehouse of these worlds say to every question of theirs."""
+    asked = [(world, place) for world in made for place in world.questions]
+    rows = [{"number": number, **_asked(world, world.questions[place])} for number, (world, place) in enumerate(asked)]
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.register("asked", pa.Table.from_pylist(rows, _ASKED))
+    found = connection.execute(
+        """
+        SELECT DISTINCT asked.number, decisions.person_id, decisions.identifier, decisions.eligible, decisions.reason_codes,
+            decisions.evidence_ids, decisions.rule_version, decisions.next_change_at
+        FROM asked
+        JOIN marts.decisions AS decisions ON asked.question_id = decisions.question_id
+        JOIN intermediate.person_records AS records
+            ON asked.world = records.world AND decisions.person_id = records.person_id
+        WHERE coalesce(asked.identifier = decisions.identifier, true)
+            AND coalesce(asked.record_key = records.record_key, true)
+        ORDER BY asked.number, decisions.identifier, decisions.eligible, decisions.person_id
+        """
+    ).fetchall()
+    connection.unregister("asked")
+    told: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for number, _, *row in found:
+        told[number].append(tuple(row))
+    return [_answer(world, place, told[number]) for number, (world, place) in enumerate(asked)]
 
 
 def _build(home: Home, scratch: Home) -> None:
@@ -70,26 +110,17 @@ def _build(home: Home, scratch: Home) -> None:
         raise AudiencesError(f"The models did not build over the cases:\n{built.stdout[-4000:]}{built.stderr[-2000:]}")
 
 
-def _answer(connection: duckdb.DuckDBPyConnection, world: World, place: int) -> Answer:
+def _asked(world: World, question: Question) -> dict[str, str | None]:
+    return {
+        "world": world.name,
+        "question_id": worlds.question_id(world, question),
+        "identifier": world.name + _normal(question.identifier) if question.identifier else None,
+        "record_key": worlds.record_key(world, question.record) if question.record else None,
+    }
+
+
+def _answer(world: World, place: int, found: Sequence[tuple[Any, ...]]) -> Answer:
     question = world.questions[place]
-    found = connection.execute(
-        """
-        SELECT identifier, eligible, reason_codes, evidence_ids, rule_version, next_change_at FROM marts.decisions
-        WHERE question_id = $question
-            AND identifier = coalesce($identifier, identifier)
-            AND person_id IN (
-                SELECT person_id FROM intermediate.person_records
-                WHERE world = $world AND record_key = coalesce($record, record_key)
-            )
-        ORDER BY identifier, eligible, person_id
-        """,
-        {
-            "question": worlds.question_id(world, question),
-            "identifier": question.identifier and world.name + _normal(question.identifier),
-            "world": world.name,
-            "record": question.record and worlds.record_key(world, question.record),
-        },
-    ).fetchall()
     empty: tuple[Any, ...] = ("", False, ["no_identifier"], [], "", None)
     _, eligible, codes, evidence, version, change = found[0] if found else empty
     return Answer(

@@ -9,10 +9,10 @@ from pathlib import Path
 import orjson
 
 from orchestration import console
-from tests.benchmarks import building, identifying, planning, pulling, starting
+from tests.benchmarks import building, deciding, identifying, planning, pulling, starting
 
 _RESULTS = Path(__file__).parent / "results" / "latest.json"
-_MODULES = (starting, pulling, identifying, planning, building)
+_MODULES = (starting, pulling, identifying, planning, building, deciding)
 
 
 def main(only: str = "") -> None:

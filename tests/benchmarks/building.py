@@ -26,7 +26,7 @@ RECORDS = int(os.environ.get("BENCH_RECORDS", "500000"))
 _PLATFORMS = ("klaviyo", "shopify", "twilio")
 _BY_HAND = Path(__file__).with_name("by_hand.sql")
 _BUILD = ("build", "--exclude", "resource_type:unit_test")
-_BARE = """
+BARE = """
 import duckdb, sys
 connection = duckdb.connect(sys.argv[1], config={"threads": 2})
 connection.execute("SET enable_progress_bar = false")
@@ -37,18 +37,18 @@ connection.execute(sys.stdin.read())
 def measure() -> Iterator[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder))
-        _land(home, RECORDS, RECORDS * 10)
-        by_hand, by_hand_memory = _run([sys.executable, "-c", _BARE, str(home.warehouse)], home, _BY_HAND.read_text())
-        full, memory = _run(dbt_command(*_BUILD), home)
-        _land(home, RECORDS // 100, RECORDS // 10, first=RECORDS)
-        more, _ = _run(dbt_command(*_BUILD), home)
+        land(home, RECORDS, RECORDS * 10)
+        by_hand, by_hand_memory = run([sys.executable, "-c", BARE, str(home.warehouse)], home, _BY_HAND.read_text())
+        full, memory = run(dbt_command(*_BUILD), home)
+        land(home, RECORDS // 100, RECORDS // 10, first=RECORDS)
+        more, _ = run(dbt_command(*_BUILD), home)
         size = f"{RECORDS:,} records, {RECORDS * 10:,} events"
         yield figure(f"build {size}", full, "s", by_hand)
         yield figure(f"build {size}: peak memory", memory, "GB", by_hand_memory)
         yield figure(f"build after 1 % more of {size}", more, "s", full)
 
 
-def _land(home: Home, records: int, events: int, *, first: int = 0) -> None:
+def land(home: Home, records: int, events: int, *, first: int = 0) -> None:
     accounts = [Account(name, "main", "acme", "US", ("US",), {}) for name in _PLATFORMS]
     state = State.of(home)
     with warehouse.opened(home) as connection:
@@ -58,7 +58,7 @@ def _land(home: Home, records: int, events: int, *, first: int = 0) -> None:
     state.close()
 
 
-def _run(command: Sequence[str], home: Home, stdin: str = "") -> tuple[float, float]:
+def run(command: Sequence[str], home: Home, stdin: str = "") -> tuple[float, float]:
     """Wall seconds and peak memory in GB of a process, and of its children."""
     began = time.perf_counter()
     process = subprocess.Popen(

@@ -17,14 +17,14 @@ _PROFILE = """
     json_object('type', 'profile', 'id', 'K' || n, 'attributes', json_object(
         'email', {email}, 'phone_number', {phone}, 'first_name', 'A' || n, 'last_name', 'B', 'locale', 'en',
         'location', json_object('country', 'United States', 'region', 'California', 'zip', '94110'),
-        'properties', json_object(), 'created', {created}, 'updated', {updated},
+        'properties', {properties}, 'created', {created}, 'updated', {updated},
         'subscriptions', json_object(
             'email', json_object('marketing', json_object(
-                'consent', CASE WHEN n % 8 = 3 THEN 'UNSUBSCRIBED' ELSE 'SUBSCRIBED' END, 'method', 'FORM',
+                'consent', CASE WHEN ({turn}) % 8 = 3 THEN 'UNSUBSCRIBED' ELSE 'SUBSCRIBED' END, 'method', 'FORM',
                 'consent_timestamp', {created}, 'last_updated', {created}, 'double_optin', false,
                 'suppression', [], 'list_suppressions', [])),
             'sms', json_object('marketing', json_object(
-                'consent', CASE WHEN n % 3 = 0 THEN 'SUBSCRIBED' ELSE 'NEVER_SUBSCRIBED' END,
+                'consent', CASE WHEN ({turn}) % 3 = 0 THEN 'SUBSCRIBED' ELSE 'NEVER_SUBSCRIBED' END,
                 'consent_timestamp', {created}, 'last_updated', {created}))))) """
 _CUSTOMER = """
     json_object('id', n, 'email', {email}, 'phone', {phone}, 'first_name', 'A' || n, 'last_name', 'B', 'tags', '',
@@ -59,6 +59,7 @@ def fill(connection: duckdb.DuckDBPyConnection, records: int, events: int, *, fi
     people = max(first, customers)
     created, updated = (_ISO.format(at=_AGO.format(salt=salt)) for salt in ("created", "updated"))
     about = {"email": _EMAIL, "phone": _PHONE, "created": created, "updated": updated}
+    about |= {"turn": "n", "properties": "json_object()"}
     at = _AGO.format(salt="updated")
     _insert(connection, "klaviyo.profiles", _PROFILE.format(**about), "'K' || n", at, first, profiles)
     _insert(connection, "shopify.customers", _CUSTOMER.format(**about), "n::VARCHAR", at, first, customers)
@@ -74,6 +75,23 @@ def fill(connection: duckdb.DuckDBPyConnection, records: int, events: int, *, fi
     _insert(connection, "shopify.orders", _ORDER.format(**made), "n::VARCHAR", at, start, events * 3 // 10)
     messages = _MESSAGE.format(who=who, at=rfc)
     _insert(connection, "twilio.messages", messages, "'SM' || n", at, start, events // 10)
+
+
+def add_history(connection: duckdb.DuckDBPyConnection, records: int, versions: int, *, first: int = 0) -> None:
+    """Add older versions of the profiles that `fill` made, with other consents; one person in four tells their age."""
+    turn, seconds = "n + version", "((hash(n, 'updated') % 63072000)::BIGINT + version * 1000000)"
+    at = f"(SELECT as_of FROM bench) - to_seconds({seconds})"
+    about = {"email": _EMAIL, "phone": _PHONE, "created": _ISO.format(at=at), "updated": _ISO.format(at=at)}
+    born = "strftime(DATE '1950-01-01' + (hash(n, 'born') % 20000)::INTEGER, '%Y-%m-%d')"
+    about |= {"properties": f"CASE WHEN n % 4 = 0 THEN json_object('date_of_birth', {born}) ELSE json_object() END"}
+    payload = _PROFILE.format(**about, turn=turn)
+    profiles = records * 9 // 19
+    version = _VERSION.format(id="'K' || n", at=at)
+    connection.execute(
+        f"INSERT INTO raw_klaviyo.profiles SELECT {version} "
+        f"FROM (SELECT n, version, ({payload})::VARCHAR AS payload "
+        f"FROM range({first}, {first + profiles}) AS numbers (n), range(1, {versions + 1}) AS versions (version))"
+    )
 
 
 def _insert(

@@ -174,12 +174,12 @@ class AgeOf:
         ]
 
     def minors(self, limits: Requirements) -> list[str]:
-        """Credible evidence that somebody here is younger than a limit, whoever it is about."""
+        """Credible evidence that somebody here is younger than a limit; UNDER n tells of limits from n on."""
         return [
             one.id
             for one in self.against(limits, self.today)
             if one.kind == "dob"
-            or (one.kind == "under" and 0 < one.years <= int(self.world.policy["marketing_floor_age"]))
+            or (one.kind == "under" and any(0 < one.years <= rule.years for rule in limits))
         ]
 
     def capacity(self, consent: Statement, wanted: Requirements, level: int) -> Capacity:

@@ -90,23 +90,7 @@ def _lifted(ask: Ask, one: Statement, at: datetime) -> bool:
         for other in ask.statements
         if other.lifts and other.target is not None and other.when.lo > one.when.hi and other.when.hi <= at
     ]
-    if any(other.target == ask.target and _reaches(ask, other) for other in later):
-        return True
-    if ask.channel != "ads_audience" or one.channels is None or one.purpose in AD_PURPOSES:
-        return False
-    # An objection on another channel is over where it was itself reopened as widely as it was closed.
-    targets = {one.target} if one.target else {ask.target}
-    return all(
-        any(
-            other.target in targets
-            and other.channels is not None
-            and channel in other.channels
-            and other.topic in ("*", one.topic)
-            and other.sender == "*"
-            for other in later
-        )
-        for channel in one.channels
-    )
+    return any(other.target == ask.target and _reaches(ask, other) for other in later)
 
 
 def _reaches(ask: Ask, one: Statement) -> bool:

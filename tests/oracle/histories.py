@@ -33,6 +33,8 @@ PLACES: tuple[tuple[str | None, str | None, str | None], ...] = (
     (None, None, None),
 )
 EMAILS = ("jane@example.com", "jane.roe@gmail.com", "kim@example.org", "JaneRoe+shop@gmail.com", "info@example.com")
+#: Of one person each, and no other spelling of one another.
+PERSONAL = EMAILS[:3]
 PHONES = ("+12135550142", "+14165550123", "+447400123456", "+15125550123")
 NAMES = ("Jane Roe", "Jane Roe", "jane  roe", "Kim Roe", None)
 BIRTH_DATES = (
@@ -93,9 +95,9 @@ OPERATIONS = (
 )  # fmt: skip
 
 
-def numbered(number: int) -> Case:
-    """The case of a number, always the same."""
-    return history(Random(number), f"history-{number}")
+def numbered(number: int, *, alone: bool = False) -> Case:
+    """The case of a number, always the same; `alone` is about one person whom every record shows alike."""
+    return history(Random(number), f"history-{number}", alone=alone)
 
 
 def histories() -> st.SearchStrategy[Case]:
@@ -103,14 +105,14 @@ def histories() -> st.SearchStrategy[Case]:
     return st.randoms(use_true_random=False).map(history)
 
 
-def history(chance: Random, name: str = "history") -> Case:
+def history(chance: Random, name: str = "history", *, alone: bool = False) -> Case:
     """One case: a household of one or two people, what the platforms say of them, and questions."""
-    return Case.model_validate(_History(chance).case(name))
+    return Case.model_validate(_History(chance, alone=alone).case(name))
 
 
 class _History:
-    def __init__(self, chance: Random) -> None:
-        self.chance = chance
+    def __init__(self, chance: Random, *, alone: bool = False) -> None:
+        self.chance, self.alone = chance, alone
         self.facts: list[dict[str, Any]] = []
         #: A few days around which things crowd, so that many times are equal or close.
         self.days = [NOW - timedelta(days=chance.choice((1, 3, 20, 45, 200, 400, 700, 1000))) for _ in range(3)]
@@ -167,16 +169,16 @@ class _History:
 
     def _records(self) -> list[dict[str, Any]]:
         country, region, time_zone = self.chance.choice(PLACES)
-        email, phone = self.chance.choice(EMAILS), self.chance.choice(PHONES)
+        email, phone = self.chance.choice(PERSONAL if self.alone else EMAILS), self.chance.choice(PHONES)
         found = []
         for place in range(self.chance.randint(1, 3)):
-            same = self.chance.random() < 0.75
+            same = self.chance.random() < 0.75 or self.alone
             record = {
                 "fact": "record",
                 "platform": ("shopify", "klaviyo", "hubspot")[place],
                 "record": f"r{place}",
                 "email": email if same else self.chance.choice(EMAILS),
-                "phone": phone if place == 0 else self.chance.choice((None, phone, self.chance.choice(PHONES))),
+                "phone": phone if place == 0 or self.alone else self.chance.choice((None, phone, self.chance.choice(PHONES))),
                 "name": "Jane Roe" if same else self.chance.choice(NAMES),
                 "at": NOW - timedelta(days=1100),
                 "recorded": NOW - timedelta(days=1100),
@@ -188,7 +190,7 @@ class _History:
                 record |= {"country": country, "region": region, "time_zone": time_zone, "place": kind}
             found.append(record)
         self.facts += found
-        if self.chance.random() < 0.15:  # an address changes
+        if self.chance.random() < 0.15 and not self.alone:  # an address changes
             changed = {**found[0], "email": self.chance.choice(EMAILS), **self._when(known=True)}
             self.facts.append(changed)
             found.append(changed)
@@ -296,7 +298,7 @@ class _History:
 
     def _link(self, records: list[dict[str, Any]]) -> None:
         named = sorted({f"{one['platform']}:main:{one['record']}" for one in records})
-        if len(named) < 2:
+        if len(named) < 2 or self.alone:
             return
         link: dict[str, Any] = {"fact": "link", "records": tuple(self.chance.sample(named, 2))}
         link["reason"] = self.chance.choice(("authenticated", "platform_merge", "by_hand"))

@@ -84,7 +84,10 @@ def _whose(world: World, fact: cases.Event, user: frozenset[str]) -> bool:
 def _of_user(ask: Ask, user: frozenset[str], at: datetime) -> set[Place]:
     """The newest ship-to, else billing, phone country, location; with whatever disagreed within 12 months."""
     told = [one for one in _signals(ask, user) if one.at <= at]
-    found = {one.place for one in told if plus_months(one.at, window(ask.world)) > at}
+    found = {one.place for one in told if one.rank == 0 and plus_months(one.at, window(ask.world)) > at}
+    # What a record shows it shows now, whenever it was last changed.
+    shown = [version.fact for version in ask.current(user, at)]
+    found |= {Place(fact.country.upper(), fact.region) for fact in shown if fact.country}
     phones = {version.phone for version in ask.current(user, at) if version.phone}
     if not ids.is_email(ask.raw or "@") and ask.target:
         phones.add(ask.target)
@@ -101,6 +104,9 @@ def _of_user(ask: Ask, user: frozenset[str], at: datetime) -> set[Place]:
             found |= {one.place for one in told if one.at == newest}
     # A number is a signal of its country alone: it disagrees with another country, and not with a region of its own.
     named = {place.country for place in found}
+    # Nor does an address without its region speak against one that has it.
+    regional = {place.country for place in found if place.region}
+    found -= {place for place in found if place.region is None and place.country in regional}
     return found | {Place(country, None) for country in countries if country and country not in named}
 
 

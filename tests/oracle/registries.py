@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from orchestration.deciding import cases
 from tests.oracle.places import Place
@@ -19,6 +19,7 @@ def codes(
 ) -> list[tuple[str, list[str]]]:
     """registry_hit and registry_stale, of every registry that guards the channel and category there.
 
+    A listing counts at once and wherever its owner is thought to live; a receipt is needed only where the registry is.
     A registry whose listing an express consent lifts closes nothing while there is one, and needs no receipt for it.
     """
     found: list[tuple[str, list[str]]] = []
@@ -26,12 +27,14 @@ def codes(
         return found
     express = any(one.state != "granted_implied" for one in grants)
     for row in guarding(ask):
-        if row["suppression_kind"] != "registry_hit" or not in_force(row, today) or not _there(row, where):
+        if row["suppression_kind"] != "registry_hit" or not in_force(row, today):
             continue
         if row["express_consent_lifts"] == "true" and express:
             continue
         told = [one for one in receipts(ask, row) if one[1].hi <= at]
-        found += [("registry_hit", [fact.id]) for fact, _ in _standing(told) if binds_from(row, fact) <= at]
+        found += [("registry_hit", [fact.id]) for fact, _ in _standing(told)]
+        if not _there(row, where):
+            continue
         days = timedelta(days=max_days(ask, row))
         fresh = [fact.id for fact, when in told if when.lo != LOW and at <= when.lo + days]
         if not fresh and row["needed"] == "true":
@@ -51,14 +54,6 @@ def max_days(ask: Ask, row: Row) -> int:
     """Days for which a receipt is fresh: of the registry, and no more than the project's policy."""
     told = int(row["max_days"]) if row["max_days"] else 10_000
     return min(told, int(ask.world.policy.get("registry_max_days", 30)))
-
-
-def binds_from(row: Row, fact: cases.Scrub) -> datetime:
-    """A listing in a child protection registry binds once it is older than 30 days; others at once."""
-    days = int(row["binds_after_days"] or 0)
-    if fact.since is None or not days:
-        return LOW
-    return datetime.combine(fact.since + timedelta(days=days + 1), time.min, UTC)
 
 
 def receipts(ask: Ask, row: Row) -> list[Receipt]:
@@ -124,5 +119,4 @@ def turning_points(ask: Ask) -> set[datetime]:
             found.add(when.hi)
             if when.lo != LOW:
                 found.add(when.lo + timedelta(days=max_days(ask, row)))
-            found.add(binds_from(row, fact))
     return found

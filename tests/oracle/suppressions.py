@@ -9,7 +9,7 @@ from tests.oracle import assumed
 from tests.oracle.statement import Statement
 from tests.oracle.world import Ask
 
-#: Kinds that say that nothing arrives; they close the identifier's own channels and not its use for ad audiences.
+#: Kinds that say that nothing arrives.
 UNDELIVERABLE = frozenset({"invalid_address", "hard_bounce", "carrier_block"})
 
 
@@ -46,8 +46,6 @@ def codes(ask: Ask, at: datetime) -> list[tuple[str, list[str]]]:
         if row["scope"] == "identifier" and one.nodes.isdisjoint(ask.own):
             continue
         if ask.question.purpose == "transactional" and row.get("blocks") == "marketing":
-            continue
-        if one.kind in UNDELIVERABLE and ask.channel == "ads_audience":
             continue
         if one.kind == "spam_complaint" and ask.channel not in ("email", "ads_audience"):
             continue

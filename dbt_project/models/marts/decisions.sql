@@ -102,16 +102,20 @@ known as (
         coalesce(blocks.reason_codes, []) as block_codes,
         -- An express act after an erasure opens the identifier and channel that it names.
         coalesce(consent.acted_at > blocks.erased_at, false) as is_given_anew,
+        blocks.erased_at,
         blocks.suppression_ids,
         -- What begins or ends whatever else speaks against the person.
         least(coming.comes_at, blocks.ends_at) as comes_at,
 
-        minors.person_id is not null
-        and (
+        coalesce(
             minors.is_child
-            or questions.product_category <> 'none'
-            or questions.channel = 'ads_audience'
+            or (
+                minors.is_minor
+                and (questions.product_category <> 'none' or questions.channel = 'ads_audience')
+            ),
+            false
         ) as is_too_young,
+        minors.may_consent_from,
         minors.next_change_at as grows_up_at,
 
         listed.fact_id as listing_id,
@@ -131,10 +135,12 @@ known as (
 
         consent.consent_event_id,
         coalesce(consent.state, 'no_grant') as consent_state,
+        coalesce(consent.state_beneath, 'no_grant') as consent_beneath,
         consent.is_express,
         consent.is_fresh as is_consent_fresh,
         consent.granted_at,
-        (consent.granted_at at time zone ages.time_zone)::date as granted_on,
+        (consent.granted_at at time zone coalesce(ages.time_zone, minors.time_zone))::date
+            as granted_on,
         consent.granted_until,
         consent.stale_at as consent_stale_at,
         implied.ground_id,
@@ -203,6 +209,29 @@ known as (
             and questions.channel = others.channel
 ),
 
+-- What a number that was given up after the consent says: it is somebody else's now.
+weighed as (
+    select
+        *,
+        coalesce(
+            identifier_type = 'phone'
+            and reassigned_since >= coalesce(granted_at::date, '-infinity'::date),
+            false
+        ) as is_reassigned
+    from known
+),
+
+granted as (
+    select
+        *,
+        -- Nothing from before an erasure comes back.
+        consent_beneath = 'granted'
+        and not is_reassigned
+        and coalesce(granted_at > erased_at, erased_at is null)
+        and (is_express or not needs_express) as has_grant
+    from weighed
+),
+
 -- Every reason that speaks against it, asked in the order of evaluation.
 considered as (
     select
@@ -218,31 +247,24 @@ considered as (
                 end,
                 case when purpose = 'marketing' and is_too_young then 'minor' end,
                 case
-                    when
-                        listing_id is not null
-                        and not (consent_lifts_listing and consent_state = 'granted')
+                    when listing_id is not null and not (consent_lifts_listing and has_grant)
                         then 'registry_hit'
                 end,
                 registry_code,
-                -- A number that was given up after the consent is somebody else's now.
-                case
-                    when
-                        channel in ('sms', 'mms', 'voice')
-                        and reassigned_since >= coalesce(granted_at::date, '-infinity'::date)
-                        then 'carrier_block'
+                case when is_reassigned then 'carrier_block' end,
+                case consent_state
+                    when 'withdrawn' then 'withdrawn'
+                    when 'held_for_review'
+                        then case when purpose = 'marketing' then 'held_for_review' end
                 end,
                 -- What the person must be told needs no grant, only the absence of a stop.
                 case
-                    when consent_state = 'withdrawn' then 'withdrawn'
-                    when purpose = 'transactional' then null
-                    when consent_state = 'held_for_review' then 'held_for_review'
-                    when consent_state = 'granted' and (is_express or not needs_express) then null
-                    when implied_until > as_of then null
-                    when consent_state <> 'granted' and not needs_grant then null
-                    when implied_until is not null or consent_state = 'expired'
+                    when purpose = 'transactional' or has_grant or implied_until > as_of then null
+                    when not needs_grant and consent_beneath <> 'granted' then null
+                    when implied_until is not null or consent_beneath = 'expired'
                         then 'implied_expired'
-                    when consent_state = 'granted' then 'no_grant'
-                    else consent_state
+                    when consent_beneath = 'granted' then 'no_grant'
+                    else consent_beneath
                 end,
                 case
                     when purpose = 'marketing' and is_place_unknown then 'jurisdiction_unknown'
@@ -257,17 +279,18 @@ considered as (
                 -- A consent given under age is void, and one before any proof is not good enough
                 -- for texts, whose carriers want the proof first.
                 case
-                    when consent_state <> 'granted' then null
-                    when granted_on < born_of_age_on then 'capacity_void'
+                    when purpose <> 'marketing' or not has_grant then null
+                    when granted_on < born_of_age_on or granted_on < may_consent_from
+                        then 'capacity_void'
                     when
-                        identifier_type = 'phone'
-                        and born_of_age_on is null
-                        and proven_of_age_on is not null
+                        channel <> 'email'
+                        and product_category <> 'none'
                         and not coalesce(granted_on >= proven_of_age_on, false)
                         then 'capacity_unproven'
                 end,
                 case
-                    when consent_state = 'granted' and not is_consent_fresh then 'stale_source'
+                    when purpose = 'marketing' and has_grant and not is_consent_fresh
+                        then 'stale_source'
                 end
             ]
         ]) as found,
@@ -287,7 +310,7 @@ considered as (
                     then implied_until
             end
         ) as turns_at
-    from known
+    from granted
 ),
 
 -- Telling a destination whom to leave alone needs no consent; only the erased are kept out of it.

@@ -3,33 +3,49 @@ with rules as (
 ),
 
 judged as (
-    select * from {{ ref('judged_age_evidence') }}
+    select
+        *,
+        is_proof and today >= of_age_on as is_old_enough
+    from {{ ref('judged_age_evidence') }}
 ),
 
--- A weaker birth date yields to a stronger proof about somebody of the same name.
+proofs as (
+    select * from judged
+    where is_old_enough
+),
+
+-- What speaks against somebody yields to proof about somebody of the same name: a birth date to
+-- stronger proof, a failed check to later proof of at least its level. A date typed after a typed
+-- one failed contradicts it.
 overruled as (
     select
-        weaker.person_id,
-        weaker.product_category,
-        weaker.channel,
-        weaker.age_evidence_id
-    from judged as weaker
-    inner join judged as stronger
+        judged.person_id,
+        judged.product_category,
+        judged.channel,
+        judged.age_evidence_id
+    from judged
+    inner join proofs
         on
-            weaker.person_id = stronger.person_id
-            and weaker.product_category = stronger.product_category
-            and weaker.channel = stronger.channel
-            and weaker.bound_name = stronger.bound_name
+            judged.person_id = proofs.person_id
+            and judged.product_category = proofs.product_category
+            and judged.channel = proofs.channel
+            and coalesce(judged.bound_name = proofs.bound_name, true)
     where
-        weaker.kind = 'dob'
-        and stronger.kind in ('dob', 'over')
-        and weaker.level < stronger.level
-        and not stronger.is_dead
+        not judged.is_old_enough
+        and (
+            (judged.kind = 'dob' and proofs.level > judged.level)
+            or (
+                judged.kind in ('fail', 'under')
+                and proofs.level >= judged.level
+                and proofs.level > 2
+                and proofs.verified_at > judged.verified_at
+            )
+        )
     group by all
 ),
 
--- The day from which nothing says that a consent was given too young. A proof that outweighs a birth
--- date says nothing of the time before it.
+-- The day from which no birth date says that a consent was given too young. What outweighs one now
+-- says nothing of the time before its own day.
 capable as (
     select
         person_id,
@@ -48,40 +64,15 @@ capable as (
                 born.person_id = stronger.person_id
                 and born.product_category = stronger.product_category
                 and born.channel = stronger.channel
-                and born.bound_name = stronger.bound_name
-                and born.level < stronger.level
-                and stronger.kind in ('dob', 'over')
-                and not stronger.is_dead
+                and coalesce(born.bound_name = stronger.bound_name, true)
+                and stronger.is_proof
+                and stronger.level > born.level
         where born.kind = 'dob'
         group by
             born.person_id, born.product_category, born.channel, born.age_evidence_id,
             born.of_age_on
-    )
+    ) as dates
     group by person_id, product_category, channel
-),
-
--- A failed check stands until proof of at least its level came after it.
-answered as (
-    select
-        failure.person_id,
-        failure.product_category,
-        failure.channel,
-        failure.age_evidence_id
-    from judged as failure
-    inner join judged as proof
-        on
-            failure.person_id = proof.person_id
-            and failure.product_category = proof.product_category
-            and failure.channel = proof.channel
-    where
-        failure.kind in ('fail', 'under')
-        and proof.kind in ('dob', 'over')
-        and proof.level >= failure.level
-        -- A date typed after a typed one failed contradicts it.
-        and proof.level > 2
-        and not proof.is_dead
-        and proof.verified_at > failure.verified_at
-    group by all
 ),
 
 counting as (
@@ -93,37 +84,22 @@ counting as (
             and judged.product_category = overruled.product_category
             and judged.channel = overruled.channel
             and judged.age_evidence_id = overruled.age_evidence_id
-    anti join answered
+),
+
+-- When a proof ends that answered something, that may come to count.
+answers as (
+    select
+        proofs.person_id,
+        proofs.product_category,
+        proofs.channel,
+        min(proofs.stands_until) as first_lapse_at
+    from proofs
+    semi join overruled
         on
-            judged.person_id = answered.person_id
-            and judged.product_category = answered.product_category
-            and judged.channel = answered.channel
-            and judged.age_evidence_id = answered.age_evidence_id
-),
-
--- When one of several proofs ends that answer one another, any of the others may come to count.
-lapses as (
-    select
-        person_id,
-        product_category,
-        channel,
-        min(stands_until) as first_lapse_at
-    from judged
-    group by person_id, product_category, channel
-),
-
-silenced as (
-    select
-        person_id,
-        product_category,
-        channel
-    from overruled
-    union
-    select
-        person_id,
-        product_category,
-        channel
-    from answered
+            proofs.person_id = overruled.person_id
+            and proofs.product_category = overruled.product_category
+            and proofs.channel = overruled.channel
+    group by proofs.person_id, proofs.product_category, proofs.channel
 ),
 
 summed as (
@@ -132,20 +108,22 @@ summed as (
         product_category,
         channel,
         coalesce(bool_or(kind = 'dob' and today < of_age_on), false) as has_young,
-        coalesce(bool_or(kind in ('dob', 'over') and today >= of_age_on), false) as has_old,
-        coalesce(bool_or(kind in ('fail', 'under')), false) as has_failed,
-        coalesce(bool_or(is_strong_enough and today >= of_age_on), false) as is_proven,
-        coalesce(bool_or(kind in ('dob', 'over')), false) as has_evidence,
+        coalesce(bool_or(kind = 'under'), false) as has_under,
+        coalesce(bool_or(kind = 'fail'), false) as has_failed,
+        coalesce(bool_or(is_old_enough), false) as has_old,
+        coalesce(bool_or(is_old_enough and is_strong_enough), false) as is_proven,
+        coalesce(bool_or(is_proof), false) as has_proof,
+        coalesce(bool_or(is_proof and is_strong_enough), false) as has_strong_proof,
         list(age_evidence_id order by age_evidence_id) as age_evidence_ids,
-        min(of_age_on) filter (where kind = 'over') as proven_of_age_on,
+        min(of_age_on) filter (where is_proof and is_strong_enough) as proven_of_age_on,
         max(of_age_on::timestamp at time zone time_zone) filter (
             where kind = 'dob' and today < of_age_on and of_age_on < 'infinity'::date
         ) as grows_up_at,
         min(of_age_on::timestamp at time zone time_zone) filter (
-            where kind = 'over' and is_strong_enough and today < of_age_on
+            where is_proof and is_strong_enough and today < of_age_on
         ) as ripens_at,
         max(coalesce(stands_until, 'infinity'::timestamptz)) filter (
-            where is_strong_enough and today >= of_age_on
+            where is_old_enough and is_strong_enough
         ) as lapses_at
     from counting
     group by person_id, product_category, channel
@@ -160,13 +138,20 @@ select
     list_concat(
         rules.reason_codes,
         case
-            when summed.has_young and (summed.has_old or summed.has_failed)
-                then ['age_conflict', 'under_age']
-            when summed.has_young then ['under_age']
-            when summed.has_failed then ['age_conflict']
-            when summed.is_proven then []
-            when summed.has_evidence then ['age_level_low']
-            else ['age_no_evidence']
+            when summed.person_id is null then ['age_no_evidence']
+            else list_filter([
+                case
+                    when not has_proof and not has_young and not has_under then 'age_no_evidence'
+                end,
+                case
+                    when has_proof and not is_proven and not (has_strong_proof and has_young)
+                        then 'age_level_low'
+                end,
+                case
+                    when has_failed or (has_old and (has_young or has_under)) then 'age_conflict'
+                end,
+                case when has_young or has_under then 'under_age' end
+            ], lambda code: code is not null)
         end
     ) as reason_codes,
     coalesce(summed.age_evidence_ids, []) as age_evidence_ids,
@@ -176,11 +161,11 @@ select
     summed.proven_of_age_on,
     least(
         case
-            when summed.has_young or summed.has_failed
-                then least(summed.grows_up_at, lapses.first_lapse_at)
+            when summed.has_young then summed.grows_up_at
             when not summed.is_proven then summed.ripens_at
-            when silenced.person_id is not null then lapses.first_lapse_at
-            when summed.lapses_at < 'infinity'::timestamptz then summed.lapses_at
+            when answers.person_id is not null
+                then least(answers.first_lapse_at, nullif(summed.lapses_at, 'infinity'::timestamptz))
+            else nullif(summed.lapses_at, 'infinity'::timestamptz)
         end,
         -- A rule begins and ends with its day in Greenwich.
         case
@@ -194,16 +179,11 @@ left join summed
         rules.person_id = summed.person_id
         and rules.product_category = summed.product_category
         and rules.channel = summed.channel
-left join lapses
+left join answers
     on
-        rules.person_id = lapses.person_id
-        and rules.product_category = lapses.product_category
-        and rules.channel = lapses.channel
-left join silenced
-    on
-        rules.person_id = silenced.person_id
-        and rules.product_category = silenced.product_category
-        and rules.channel = silenced.channel
+        rules.person_id = answers.person_id
+        and rules.product_category = answers.product_category
+        and rules.channel = answers.channel
 left join capable
     on
         rules.person_id = capable.person_id

@@ -21,22 +21,40 @@ expiries as (
     select * from {{ ref('age_level_expiry') }}
 ),
 
--- Orders and logins that show that a proof is still about whoever uses the account.
-anchors as (
+-- Whose a proof says it is: the name it bears, else that of its record.
+named as (
     select
-        evidence.age_evidence_id,
-        max(events.occurred_at) as anchored_at
+        evidence.*,
+        {{ name_key('evidence.bound_name') }} as given_name,
+        {{ name_key("concat_ws(' ', records.first_name, records.last_name)") }} as record_name
     from evidence
-    inner join clock on evidence.world = clock.world
-    inner join {{ ref('customer_events') }} as events
+    left join records
         on
-            evidence.person_id = events.person_id
-            and coalesce(lower(trim(evidence.bound_name)) = lower(trim(events.person_name)), true)
+            evidence.platform = records.platform
+            and evidence.account = records.account
+            and evidence.record_id = records.record_id
+),
+
+acts as (
+    select
+        events.person_id,
+        events.event_name,
+        events.occurred_at,
+        coalesce(
+            {{ name_key('events.person_name') }},
+            {{ name_key("concat_ws(' ', records.first_name, records.last_name)") }}
+        ) as person_name
+    from {{ ref('customer_events') }} as events
+    inner join clock on events.world = clock.world
+    left join records
+        on
+            events.platform = records.platform
+            and events.account = records.account
+            and events.record_id = records.record_id
     where
-        events.event_name in ('order_placed', 'login')
-        and events.occurred_at < clock.as_of
+        events.event_name in ('order_placed', 'login', 'account_takeover')
+        and events.occurred_at <= clock.as_of
         and events.recorded_at <= clock.known_at
-    group by evidence.age_evidence_id
 ),
 
 erased as (
@@ -48,21 +66,30 @@ erased as (
     group by person_id
 ),
 
--- A proof that bears another name than its record has by now is somebody else's.
-renamed as (
-    select evidence.age_evidence_id
-    from evidence
-    inner join records
+-- Orders and logins that show that a proof is still about whoever uses the account.
+anchors as (
+    select
+        named.age_evidence_id,
+        max(acts.occurred_at) as anchored_at
+    from named
+    inner join acts
         on
-            evidence.platform = records.platform
-            and evidence.account = records.account
-            and evidence.record_id = records.record_id
-    where evidence.bound_name is not null and records.last_name is not null
-    group by evidence.age_evidence_id, evidence.bound_name
-    having not bool_or(
-        lower(trim(concat_ws(' ', records.first_name, records.last_name)))
-        = lower(trim(evidence.bound_name))
-    )
+            named.person_id = acts.person_id
+            and acts.event_name <> 'account_takeover'
+            and coalesce(acts.person_name = coalesce(named.given_name, named.record_name), true)
+    group by named.age_evidence_id
+),
+
+-- Somebody else may use the account since.
+taken_over as (
+    select distinct named.age_evidence_id
+    from named
+    inner join acts
+        on
+            named.person_id = acts.person_id
+            and acts.event_name = 'account_takeover'
+            and named.verified_at <= acts.occurred_at
+    where named.level >= 4
 )
 
 select
@@ -73,9 +100,12 @@ select
     evidence.level,
     evidence.threshold,
     evidence.value,
-    lower(trim(evidence.bound_name)) as bound_name,
+    coalesce(evidence.given_name, evidence.record_name) as bound_name,
     evidence.verified_at,
-    renamed.age_evidence_id is null as is_bound,
+    evidence.recorded_at::date as recorded_on,
+    -- A proof that bears another name than its record has by now is somebody else's.
+    coalesce(evidence.given_name = evidence.record_name, true)
+    and taken_over.age_evidence_id is null as is_bound,
     -- What was proven before an erasure is proven no more; what speaks against somebody still does.
     coalesce(evidence.verified_at <= erased.erased_at, false) as is_dead,
     least(
@@ -86,11 +116,11 @@ select
         end,
         greatest(evidence.verified_at, anchors.anchored_at) + to_months(expiries.anchor_months)
     ) as stands_until
-from evidence
+from named as evidence
 left join expiries on evidence.level = expiries.level
-left join anchors on evidence.age_evidence_id = anchors.age_evidence_id
-left join renamed on evidence.age_evidence_id = renamed.age_evidence_id
 left join erased on evidence.person_id = erased.person_id
+left join anchors on evidence.age_evidence_id = anchors.age_evidence_id
+left join taken_over on evidence.age_evidence_id = taken_over.age_evidence_id
 left join placeholders
     on evidence.value = placeholders.birth_date and evidence.level <= placeholders.level
 where placeholders.birth_date is null

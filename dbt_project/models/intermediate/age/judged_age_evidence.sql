@@ -3,9 +3,10 @@ with rules as (
 ),
 
 evidence as (
-    select * from {{ ref('credible_age_evidence') }}
-    -- A failed check is never let go of by a change of name.
-    where is_bound or kind in ('fail', 'under')
+    select
+        *,
+        verified_at::date as verified_on
+    from {{ ref('credible_age_evidence') }}
 )
 
 select
@@ -27,8 +28,12 @@ select
                 then {{ birthday('evidence.value', 115) }}::timestamp at time zone rules.time_zone
         end
     ) as stands_until,
-    evidence.is_dead,
-    evidence.level >= rules.required_level and not evidence.is_dead as is_strong_enough,
+    evidence.level >= rules.required_level as is_strong_enough,
+    -- What is old or another's proves nothing any more, and still speaks against the person.
+    evidence.kind in ('dob', 'over')
+    and evidence.is_bound
+    and not evidence.is_dead
+    and coalesce(evidence.stands_until > rules.as_of, true) as is_proof,
     case evidence.kind
         when 'dob'
             then case
@@ -38,23 +43,21 @@ select
                     make_date((year(evidence.value) + rules.year_of)::integer, 1, 1)
                 )
             end
-        -- Who was over n then has been over n + k for k years since, and not for certain before.
+        -- Who was over n then was over n + k some k years later, and over n - k as many before.
         when 'over'
             then case
-                when
-                    evidence.verified_at::date - to_years(evidence.threshold) >= rules.born_before
+                when evidence.verified_on - to_years(evidence.threshold) >= rules.born_before
                     then 'infinity'::date
-                else {{ birthday(
-                    'evidence.verified_at::date',
-                    'greatest(rules.minimum_age - evidence.threshold, 0)',
-                ) }}
+                else greatest(
+                    {{ birthday('evidence.verified_on', 'rules.minimum_age - evidence.threshold') }},
+                    make_date(
+                        (year(evidence.verified_on) - evidence.threshold + rules.year_of)::integer, 1, 1
+                    )
+                )
             end
     end as of_age_on
 from rules
 inner join evidence on rules.person_id = evidence.person_id
 where
-    coalesce(evidence.stands_until > rules.as_of, true)
-    and (
-        evidence.kind <> 'dob'
-        or (evidence.value < rules.today and {{ birthday('evidence.value', 115) }} > rules.today)
-    )
+    evidence.kind <> 'dob'
+    or (evidence.value < rules.today and {{ birthday('evidence.value', 115) }} > rules.today)

@@ -2,7 +2,8 @@ with clock as (
     select
         world,
         as_of,
-        {{ policy('unknown_time_zone') }} as unknown_time_zone
+        {{ policy('unknown_time_zone') }} as unknown_time_zone,
+        {{ policy('marketing_floor_age') }}::integer as floor_age
     from {{ ref('clock') }} as clock
 ),
 
@@ -11,6 +12,7 @@ persons as (
         persons.person_id,
         persons.world,
         clock.as_of,
+        clock.floor_age,
         coalesce(persons.time_zone, clock.unknown_time_zone) as time_zone
     from {{ ref('persons') }} as persons
     inner join clock on persons.world = clock.world
@@ -34,7 +36,11 @@ select
     any_value((persons.as_of at time zone persons.time_zone)::date) as today,
     any_value(persons.as_of) as as_of,
     max(jurisdictions.required_level) as required_level,
-    max(jurisdictions.minimum_age) as minimum_age,
+    -- Where no sale is lawful, age is asked of as wherever restricted goods are advertised.
+    case
+        when max(jurisdictions.minimum_age) < 999 then max(jurisdictions.minimum_age)
+        else any_value(persons.floor_age)
+    end as minimum_age,
     max(jurisdictions.year_of) as year_of,
     min(jurisdictions.born_before) as born_before,
     list_distinct(flatten(list(jurisdictions.reason_codes))) as reason_codes,

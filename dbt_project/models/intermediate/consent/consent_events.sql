@@ -29,7 +29,7 @@ read_as_stops as (
         held.effective_at as source_seen_at
     from {{ ref('suppressions') }} as held
     inner join {{ ref('reviews') }} as reviews on held.suppression_id = reviews.reviewed_id
-    where held.kind = 'held_for_review' and reviews.stopped_at is not null
+    where starts_with(held.kind, 'held_') and reviews.stopped_at is not null
 ),
 
 statements as (

@@ -44,6 +44,22 @@ statements as (
     where origin_write_id is null
 ),
 
+-- What a platform does not show any more is what it showed last; without that somebody has to say.
+known_before as (
+    select hidden.consent_event_id
+    from statements as hidden
+    inner join statements as shown
+        on
+            hidden.platform = shown.platform
+            and hidden.account = shown.account
+            and hidden.identifier = shown.identifier
+            and hidden.effective_hi >= shown.effective_hi
+    where
+        hidden.state = 'last_known'
+        and shown.state not in ('last_known', 'unknown')
+    group by hidden.consent_event_id
+),
+
 -- Whom a withdrawal reaches beyond the identifier it names.
 reached as (
     select * from {{ ref('fact_identifiers') }}
@@ -105,6 +121,8 @@ heard as (
         case
             when resolved.state in ('withdrawn', 'erased') then 'withdrawn'
             when starts_with(resolved.state, 'granted') then 'granted'
+            when resolved.state = 'last_known'
+                then case when known_before.consent_event_id is null then 'hold' end
             else resolved.state
         end as state,
         -- Implied consent and soft opt-ins have rules of their own (see implied_grants).
@@ -133,6 +151,7 @@ heard as (
     left join {{ ref('source_freshness') }} as stale
         on resolved.platform = stale.platform and resolved.account = stale.account
     left join kinds as told on resolved.channel = told.channel
+    left join known_before on resolved.consent_event_id = known_before.consent_event_id
     where
         (
             resolved.channel in ('*', scopes.channel)
@@ -175,9 +194,8 @@ weighed as (
         max(until_place) filter (where state = 'withdrawn') as withdrawn,
         max(from_place) filter (where state = 'granted' and is_general) as granted,
         max(until_place) filter (where state in ('pending', 'not_granted')) as asked,
-        max(until_place) filter (
-            where state not in ('granted', 'withdrawn', 'pending', 'not_granted')
-        ) as shown,
+        max(until_place) filter (where state = 'unknown') as shown,
+        max(until_place) filter (where state = 'hold') as held,
         max(effective_hi) filter (where state = 'withdrawn') as withdrawn_at,
         coalesce(bool_or(state = 'withdrawn' and is_named), false) as is_named,
         max(effective_lo) filter (where state = 'granted' and is_general) as granted_at,
@@ -186,7 +204,7 @@ weighed as (
             where state = 'granted' and is_general
         ) as granted_until,
         bool_or(state = 'unknown') as is_default_seen,
-        bool_or(state = 'last_known') as is_archived,
+        max(effective_hi) filter (where state = 'hold') as held_at,
         coalesce(bool_or(state = 'granted' and is_express), false) as is_express,
         coalesce(bool_or(state = 'granted' and is_fresh), false) as is_fresh,
         max(coalesce(stale_at, 'infinity'::timestamptz)) filter (
@@ -206,12 +224,22 @@ judged as (
                 weighed.withdrawn is not null
                 and not coalesce(weighed.acted_at > weighed.withdrawn_at, false)
                 then 'withdrawn'
+            when
+                weighed.held is not null
+                and not coalesce(weighed.acted_at > weighed.held_at, false)
+                then 'held_for_review'
             when weighed.granted_until > scopes.as_of then 'granted'
-            when weighed.is_archived then 'held_for_review'
             when weighed.granted is not null then 'expired'
             when weighed.asked is not null then 'asked'
             when weighed.is_default_seen then 'unknown'
-        end as finding
+        end as finding,
+        -- What there would be without what closes it.
+        case
+            when weighed.granted_until > scopes.as_of then 'granted'
+            when weighed.granted is not null then 'expired'
+            when weighed.asked is not null then 'asked'
+            when weighed.is_default_seen then 'unknown'
+        end as beneath
     from weighed
     inner join scopes on weighed.scope_number = scopes.scope_number
 ),
@@ -222,9 +250,10 @@ proven as (
         case
             when finding = 'withdrawn' then withdrawn
             when finding in ('granted', 'expired') then granted
-            when finding = 'held_for_review' then shown
+            when finding = 'held_for_review' then held
             else coalesce(asked, shown)
-        end as statement
+        end as statement,
+        coalesce(asked, shown) as asked_statement
     from judged
 )
 
@@ -239,6 +268,7 @@ select
     proven.sender,
     -- A question that was asked says more than a default value, however new that is.
     case proven.finding when 'asked' then statements.state else proven.finding end as state,
+    case proven.beneath when 'asked' then asked.state else proven.beneath end as state_beneath,
     proven.is_express,
     proven.is_fresh,
     case when proven.stale_at < 'infinity'::timestamptz then proven.stale_at end as stale_at,
@@ -250,3 +280,5 @@ select
     proven.acted_at
 from proven
 left join statements on {{ hash_in('proven.statement') }} = hash(statements.consent_event_id)
+left join statements as asked
+    on {{ hash_in('proven.asked_statement') }} = hash(asked.consent_event_id)

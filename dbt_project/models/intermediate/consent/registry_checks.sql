@@ -42,7 +42,7 @@ guarded as (
 select
     question_id,
     identifier,
-    case when bool_or(coalesce(stale_at <= as_of, true)) then 'registry_stale' end as reason_code,
-    min(stale_at) filter (where stale_at > as_of) as stale_at
+    case when bool_or(coalesce(stale_at < as_of, true)) then 'registry_stale' end as reason_code,
+    min(stale_at) filter (where stale_at >= as_of) as stale_at
 from guarded
 group by question_id, identifier

@@ -5,9 +5,10 @@ with contacts as (
         platform,
         account,
         object,
-        valid_hi as contacted_at,
-        schedule_seconds
+        max(valid_hi) as contacted_at,
+        arg_max(schedule_seconds, valid_hi) as schedule_seconds
     from {{ source('cases', 'contacts') }}
+    group by world, platform, account, object
     {%- else %}
     select
         '' as world,

@@ -41,7 +41,7 @@ select
     reasons.recorded_at,
     -- What waits for a person ends with the verdict.
     coalesce(
-        reasons.ended_at, case when reasons.kind = 'held_for_review' then reviews.reviewed_at end
+        reasons.ended_at, case when starts_with(reasons.kind, 'held_') then reviews.reviewed_at end
     ) as ended_at,
     reasons.said_on,
     reasons.words

@@ -46,7 +46,17 @@ matched as (
 )
 
 select
-    * exclude (evidence),
+    * exclude (evidence) replace (
+        -- What is wider than a list closes all lists, whichever it was seen beside.
+        case
+            when
+                coalesce(read_state, 'withdrawn') in ('withdrawn', 'hold')
+                and suppression_kind is null
+                and coalesce(scope, 'channel_all') not in ('topic', 'sender')
+                then '*'
+            else topic
+        end as topic
+    ),
     case when contains(identifier, '@') then 'email' else 'phone' end as identifier_type,
     case
         when contains(identifier, '@') then {{ told_email('identifier') }}

@@ -1,7 +1,12 @@
 with readings as (
     select
         * exclude (suppression_kind),
-        case state when 'hold' then 'held_for_review' else suppression_kind end as suppression_kind
+        case
+            when state <> 'hold' or state is null then suppression_kind
+            -- A platform's silence ends with a later grant, a person's words when they are read.
+            when read_actor = 'customer' then 'held_for_review'
+            else 'held_by_platform'
+        end as suppression_kind
     from {{ ref('cases__readings') }}
     where suppression_kind is not null or state = 'hold'
 ),
@@ -27,7 +32,7 @@ select
     readings.identifier_key as identifier,
     case when readings.scope = 'all_channels' then 'person' end as scope,
     case
-        when readings.suppression_kind = 'held_for_review' then readings.read_channel
+        when starts_with(readings.suppression_kind, 'held_') then readings.read_channel
     end as channel,
     null::varchar as topic,
     readings.platform || ' ' || readings.field as source,

@@ -1,0 +1,70 @@
+"""What must hold of any history: hundreds of random ones, decided by the models of production in two builds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from orchestration.home import Home
+from tests.deciding.agreement import answers, as_yaml, asking
+from tests.deciding.trials import Trial, as_known, later_trials, trials
+from tests.oracle.histories import numbered
+
+#: Histories of one build. Each is several worlds for every property.
+HISTORIES = 300
+many = st.lists(st.integers(0, 999_999), min_size=HISTORIES, max_size=HISTORIES, unique=True)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    home = Home(tmp_path_factory.mktemp("properties"))
+    home.data.mkdir()
+    return home
+
+
+@settings(max_examples=1, derandomize=True, phases=[Phase.generate], database=None)
+@given(numbers=many)
+def test_the_properties_hold_of_random_histories(home: Home, numbers: Sequence[int]) -> None:
+    cases = [as_known(numbered(number)) for number in numbers]
+    made = [trial for case, number in zip(cases, numbers, strict=True) for trial in trials(case, Random(number))]
+    broken = failures(home, made)
+    told = answers(home, cases)
+    later = [
+        trial
+        for case, number, answered in zip(cases, numbers, told, strict=True)
+        for trial in later_trials(case, answered, Random(number))
+    ]
+    broken += failures(home, later)
+    assert not broken, report(broken)
+
+
+def failures(home: Home, made: Sequence[Trial]) -> list[tuple[Trial, int, str]]:
+    """The trials whose relation does not hold, each with the question and what is wrong."""
+    told = answers(home, [case for trial in made for case in (trial.first, trial.second)])
+    found = []
+    for number, trial in enumerate(made):
+        for place, (one, other) in enumerate(zip(told[2 * number], told[2 * number + 1], strict=True)):
+            if wrong := trial.relation(one, other):
+                found.append((trial, place, wrong))
+    return found
+
+
+def report(broken: Sequence[tuple[Trial, int, str]]) -> str:
+    """How often each property fails, and one pair of cases of each as a file for `audiences decide`."""
+    counted = Counter(trial.name for trial, _, _ in broken)
+    lines = [f"{count} of {name}" for name, count in counted.most_common()]
+    for name in counted:
+        trial, place, wrong = min(
+            (one for one in broken if one[0].name == name), key=lambda one: len(one[0].second.facts)
+        )
+        pair = [
+            asking(case, place).model_copy(update={"id": f"{case.id}-{which}", "title": name})
+            for which, case in (("first", trial.first), ("second", trial.second))
+        ]
+        lines.append(f"--- {name}: {wrong}\n{as_yaml(pair)}")
+    return "\n".join(lines)

@@ -1,0 +1,195 @@
+"""The ten properties as trials: a history and what it is compared with are two worlds of the same build.
+
+Each property makes, of one random history, a second case and says how the answers to both must hang together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from orchestration.deciding.cases import Age, Case, Event, Fact, Record, Scrub, Status
+from orchestration.deciding.decide import Answer
+from tests.oracle.histories import NOW, REGISTRIES
+
+#: What is wrong with the second answer, given the first; empty if nothing.
+Relation = Callable[[Answer, Answer], str]
+END = datetime(2032, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Two cases with the same number of questions, and what must hold between each pair of answers."""
+
+    name: str
+    first: Case
+    second: Case
+    relation: Relation
+
+
+def same(one: Answer, other: Answer) -> str:
+    told = (one.reason_codes, one.next_change_at), (other.reason_codes, other.next_change_at)
+    return "" if told[0] == told[1] else f"{told[0]} became {told[1]}"
+
+
+def same_codes(one: Answer, other: Answer) -> str:
+    return "" if one.reason_codes == other.reason_codes else f"{one.reason_codes} became {other.reason_codes}"
+
+
+def not_more(one: Answer, other: Answer) -> str:
+    return f"{one.reason_codes} became eligible" if other.eligible and not one.eligible else ""
+
+
+def flipped(one: Answer, other: Answer) -> str:
+    return "" if one.eligible != other.eligible else f"still {other.reason_codes} after {one.next_change_at}"
+
+
+def as_known(case: Case) -> Case:
+    """The case with each question's as-of and known-at spelt out, so that a change of facts moves neither."""
+    asked = []
+    for question in case.questions:
+        as_of = question.as_of or case.as_of
+        asked.append(question.model_copy(update={"as_of": as_of, "known_at": question.known_at or as_of}))
+    return case.model_copy(update={"questions": asked, "plans": []})
+
+
+def with_facts(case: Case, facts: Sequence[Fact]) -> Case:
+    return case.model_copy(update={"facts": list(facts)})
+
+
+def trials(case: Case, chance: Random) -> list[Trial]:
+    """The trials of one history that need no answer beforehand."""
+    case = as_known(case)
+    made = [
+        Trial("P1: the order of arrival changes nothing", case, _shuffled(case, chance), same),
+        Trial("P2: what is told twice changes nothing", case, _repeated(case, chance), same_codes),
+        Trial("P3: an objection makes nobody eligible", case, _objected(case, chance), not_more),
+        Trial("P4: a proof less makes nobody eligible", case, _unproven(case, chance), not_more),
+        Trial("P6: what was learnt later changes no answer", *_then(case, chance), same),
+        Trial("P8: one place more makes nobody eligible", *_elsewhere(case, chance), not_more),
+        Trial("P8: restricted goods go to no one to whom others may not", *_goods(case, chance), not_more),
+    ]
+    return [trial for trial in made if trial.first is not None and trial.second is not None]
+
+
+def later_trials(case: Case, answers: Sequence[Answer], chance: Random) -> list[Trial]:
+    """P7 and P10, which start from the answers to the history."""
+    case = as_known(case)
+    made = []
+    for question, answer in zip(case.questions, answers, strict=True):
+        one = case.model_copy(update={"questions": [question]})
+        assert question.as_of is not None
+        until = min(answer.next_change_at or END, END)
+        if until > question.as_of:
+            moment = question.as_of + (until - question.as_of) * chance.random()
+            asked = [question.model_copy(update={"as_of": moment})]
+            between = one.model_copy(update={"questions": asked})
+            made.append(Trial("P10: nothing flips before its time", one, between, _unflipped))
+        if answer.next_change_at and answer.next_change_at < END:
+            asked = [question.model_copy(update={"as_of": answer.next_change_at + timedelta(seconds=1)})]
+            passed = one.model_copy(update={"questions": asked})
+            made.append(Trial("P10: an answer flips when its time has come", one, passed, flipped))
+        named = set(answer.evidence)
+        if not answer.eligible and named:
+            left = with_facts(one, [fact for fact in one.facts if fact.id not in named])
+            made.append(Trial("P7: without its evidence the answer is another", one, left, _other))
+    return made
+
+
+def _unflipped(one: Answer, other: Answer) -> str:
+    return "" if one.eligible == other.eligible else f"{one.reason_codes} became {other.reason_codes}"
+
+
+def _other(one: Answer, other: Answer) -> str:
+    told = (list(one.reason_codes), sorted(one.evidence)), (list(other.reason_codes), sorted(other.evidence))
+    return "" if told[0] != told[1] else f"still {told[0]}"
+
+
+def _shuffled(case: Case, chance: Random) -> Case:
+    return with_facts(case, chance.sample(list(case.facts), len(case.facts)))
+
+
+def _repeated(case: Case, chance: Random) -> Case:
+    chosen = chance.sample(list(case.facts), min(4, len(case.facts)))
+    return with_facts(case, [*case.facts, *(fact.model_copy(update={"id": f"{fact.id}-again"}) for fact in chosen)])
+
+
+def _objected(case: Case, chance: Random) -> Case:
+    """Something that can only speak against contact: an exact refusal, a suppression, a young or failed check."""
+    question = chance.choice(list(case.questions))
+    platform, _, name = (question.record or "shopify:main:r0").split(":")
+    at = NOW - timedelta(days=chance.choice((1, 20, 400)))
+    told: dict[str, Any] = {"id": "added", "at": at, "recorded": at}
+    refusal = {"platform": "sendgrid", "identifier": question.identifier, "field": "event", "channel": "email"}
+    whose = {"platform": platform, "record": name, "level": chance.randint(1, 5)}
+    made: list[Fact] = [
+        Status(fact="status", **told, **refusal, value=chance.choice(("unsubscribe", "spamreport", "bounce"))),
+        Status(fact="status", **told, platform="shopify", identifier=question.identifier, field="consent",
+               value="unsubscribed", channel=question.channel),
+        Age(fact="age", **told, **whose, kind="dob", value="2013-02-03"),
+        Age(fact="age", **told, **whose, kind="fail"),
+        Scrub(fact="scrub", **told, registry=REGISTRIES[0], identifier=question.identifier, result="listed"),
+    ]  # fmt: skip
+    return with_facts(case, [*case.facts, chance.choice(made)])
+
+
+def _unproven(case: Case, chance: Random) -> Case:
+    speaking_for = [fact.id for fact in case.facts if _speaks_for(fact)]
+    gone = set(chance.sample(speaking_for, chance.randint(0, len(speaking_for))))
+    return with_facts(case, [fact for fact in case.facts if fact.id not in gone])
+
+
+def _speaks_for(fact: Fact) -> bool:
+    if isinstance(fact, Scrub):
+        return fact.result == "clear"
+    if isinstance(fact, Age):
+        return fact.kind == "over" or (fact.kind == "dob" and fact.value == "1990-05-01")
+    # An archived audience falls back on what was last known of it, which may be the better without a weak grant.
+    granted = (
+        isinstance(fact, Status) and fact.value.casefold() in ("subscribed", "yes") and fact.platform != "mailchimp"
+    )
+    return granted and fact.at is not None
+
+
+def _then(case: Case, chance: Random) -> tuple[Case, Case]:
+    """What was asked of a time with all that is known now, and with nothing but what was known then."""
+    then = NOW - timedelta(days=chance.choice((1, 3, 20, 45, 200, 400, 700)))
+    asked = [question.model_copy(update={"as_of": then, "known_at": then}) for question in case.questions]
+    whole = case.model_copy(update={"questions": asked})
+    known = [fact for fact in case.facts if (fact.recorded or then) <= then]
+    return whole, with_facts(whole, known).model_copy(update={"as_of": then})
+
+
+def _elsewhere(case: Case, chance: Random) -> tuple[Case, Case]:
+    """The person had something sent to where they live, and then, besides, to another place."""
+    home = next((fact for fact in case.facts if isinstance(fact, Record) and fact.country), None)
+    if home is None:
+        return case, case
+    told = {"fact": "event", "platform": home.platform, "record": home.record, "name": "parcel_sent"}
+
+    def sent(name: str, days: int, country: str | None, region: str | None) -> Fact:
+        at = min(question.as_of or NOW for question in case.questions) - timedelta(days=days)
+        return Event.model_validate(
+            {**told, "id": name, "at": at, "recorded": at, "country": country, "region": region}
+        )
+
+    country, region = chance.choice(
+        (("US", "TX"), ("US", "CA"), ("GB", None), ("FR", None), ("CA", "QC"), ("KR", None))
+    )
+    settled = with_facts(case, [*case.facts, sent("home", 30, home.country, home.region)])
+    return settled, with_facts(settled, [*settled.facts, sent("elsewhere", 40, country, region)])
+
+
+def _goods(case: Case, chance: Random) -> tuple[Case, Case]:
+    """The same questions about goods without any restriction, and about restricted ones."""
+    like = any(isinstance(fact, Status) and fact.basis for fact in case.facts)  # a soft opt-in is for like goods alone
+    if like:
+        return case, case
+    category = chance.choice(("alcohol", "vape", "cannabis", "adult", "tobacco"))
+    marketing = [question for question in case.questions if question.purpose == "marketing"] or list(case.questions)[:0]
+    plain = [question.model_copy(update={"category": "none"}) for question in marketing]
+    goods = [question.model_copy(update={"category": category}) for question in marketing]
+    return case.model_copy(update={"questions": plain}), case.model_copy(update={"questions": goods})
