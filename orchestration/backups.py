@@ -1,4 +1,4 @@
-"""Backing up an installation: state with its key, the landing zone, the catalogue and, if asked for, the warehouse.
+"""Backing up an installation: state with its key, landing zone, receipts, catalogue and, if asked for, the warehouse.
 
 A backup is a tar file with a manifest of hashes and versions. It is taken while everything runs: the stores by SQLite's
 own online backup, then the landing files in the order in which they move, then the published copy of the warehouse; so
@@ -70,6 +70,8 @@ def backup(home: Home, file: Path, *, with_warehouse: bool = False) -> BackedUp:
             packed.add(home.state / "key", "state/key")
             packed.add(home.state / "persons.parquet", "state/persons.parquet")
             landing_files = _pack_landing(packed, Landing(home.landing))
+            for path in sorted(home.receipts.glob("[!.]*")):
+                packed.add(path, f"receipts/{path.name}")
             packed.add(home.published / "catalogue.json", "published/catalogue.json")
             if with_warehouse:
                 packed.add(home.data / WAREHOUSE, WAREHOUSE)

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from orchestration import cli_operating, cli_webhooks
+from orchestration import cli_deciding, cli_operating, cli_proving, cli_webhooks
 
 app = typer.Typer(
     name="audiences",
@@ -142,19 +142,6 @@ def apply_plans(
 
 
 @app.command()
-def why(
-    subject: Annotated[str, typer.Argument(help="An e-mail address, a phone number or a person id.")],
-    audience: Annotated[str | None, typer.Option(help="One audience instead of all.")] = None,
-    show: Annotated[bool, typer.Option(help="Print identifiers in full instead of masked.")] = False,
-    json: Json = False,
-) -> None:
-    """Explain why a person is in, or not in, an audience; reads the published copy."""
-    from orchestration.explaining import explain
-
-    raise typer.Exit(explain(subject, audience=audience, show=show, as_json=json))
-
-
-@app.command()
 def decide(
     cases: Annotated[Path, typer.Argument(help="A case file (docs/decide.md).")],
     json: Json = False,
@@ -201,6 +188,8 @@ def docs() -> None:
 
 
 cli_operating.add_to(app)
+cli_proving.add_to(app)
+cli_deciding.add_to(app)
 app.add_typer(cli_webhooks.app, name="webhooks")
 
 

@@ -63,6 +63,11 @@ class Home:
         return self.data / "state"
 
     @property
+    def receipts(self) -> Path:
+        """Registry receipts that people have imported."""
+        return self.data / "receipts"
+
+    @property
     def plans(self) -> Path:
         """Plan files, a folder per build."""
         return self.data / "plans"

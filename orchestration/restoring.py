@@ -56,7 +56,7 @@ def restore(home: Home, file: Path) -> Restored:
         raise ConfigurationError(f"The home is not empty ({kept}): restore into an empty one, or move its data/ away.")
     home.data.mkdir(parents=True, exist_ok=True)
     with _unpacked(home, file) as (folder, manifest):
-        for name in ("published", "landing", "state"):  # the state last: it makes the restored home one
+        for name in ("published", "receipts", "landing", "state"):  # the state last: it makes the restored home one
             if (folder / name).exists():
                 shutil.rmtree(home.data / name, ignore_errors=True)
                 (folder / name).rename(home.data / name)
@@ -88,7 +88,7 @@ def restore(home: Home, file: Path) -> Restored:
 
 def _in_the_way(home: Home) -> str:
     """What makes a home not empty; empty folders and locks do not."""
-    for name in ("state", "landing", "published", "warehouse.duckdb"):
+    for name in ("state", "landing", "receipts", "published", "warehouse.duckdb"):
         path = home.data / name
         if path.is_file() or any(one.is_file() and one.suffix != ".lock" for one in path.rglob("*")):
             return f"data/{name}"

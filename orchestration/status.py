@@ -60,6 +60,16 @@ def _print(found: Standing) -> None:
     out.print(f"Unresolved opt-outs: {found.unresolved}; values in quarantine: {quarantined}")
     for text in found.silent_feeds:
         out.print(f"Silent feed: {text}")
+    if any(one.asked for one in found.registries):
+        guarded = [
+            (one.registry, ", ".join(one.asked), one.last_checked_on or "never", one.waiting, one.state)
+            for one in found.registries
+            if one.asked
+        ]
+        columns = ["registry", "guards", "compared on", "people waiting", "now"]
+        out.print(console.table("Registries", columns, guarded))
+    if found.undecided:
+        out.print(f"Waiting until a person decides: {found.undecided}")
     if found.never_approved:
         out.print(f"Never approved for additions: {', '.join(found.never_approved)}")
     if found.needs:

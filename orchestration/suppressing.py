@@ -14,7 +14,7 @@ from dlt_sources.platform import Identifier
 from orchestration import console
 from orchestration.activation import blocking, catalogue
 from orchestration.activation.blocking import Blocked, Lifted
-from orchestration.activation.evidence import meanings
+from orchestration.activation.reasons import meanings
 from orchestration.activation.speed_lane import Worker
 from orchestration.activation.state import State
 from orchestration.home import Home

@@ -14,7 +14,7 @@ from orchestration.activation.changes import Change
 from orchestration.activation.publish import WAREHOUSE
 from orchestration.console import markdown_table
 from orchestration.home import Home
-from orchestration.reporting import coverage
+from orchestration.reporting import charts, coverage, exposures
 from orchestration.reporting.runs import current_path
 
 _log = logging.getLogger(__name__)
@@ -45,6 +45,23 @@ def coverage_of(home: Home) -> dict[str, MetadataValue[Any]]:
     except duckdb.Error as error:
         _log.warning("The coverage cannot be read from the published copy: %s", type(error).__name__)
     return found
+
+
+def exposure(connection: duckdb.DuckDBPyConnection) -> dict[str, MetadataValue[Any]]:
+    """What was sent after withdrawals: how much, by whom, and a picture of it."""
+    found = exposures.exposures(connection)
+    columns = [name.replace("_", " ") for name in exposures.Exposure.__slots__]
+    labels = [f"{one.platform} {one.channel} {one.send_kind}" for one in found]
+    drawn = ""
+    if found:
+        drawn = f"![sends]({charts.standing_alone(charts.shares(labels, list(exposures.parts(found).items())))})\n\n"
+    return {
+        "sends after a withdrawal": MetadataValue.int(sum(one.sends for one in found)),
+        "sent too late or after honouring": MetadataValue.int(
+            sum(one.past_clock + one.after_honouring for one in found)
+        ),
+        "by account": MetadataValue.md(drawn + markdown_table(columns, [astuple(one) for one in found])),
+    }
 
 
 def changes(found: Sequence[Change] | None) -> MetadataValue[Any]:

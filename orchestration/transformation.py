@@ -9,6 +9,7 @@ import duckdb
 from dagster import (
     AssetExecutionContext,
     AssetKey,
+    AssetObservation,
     AssetsDefinition,
     AssetSpec,
     MaterializeResult,
@@ -19,12 +20,14 @@ from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 from dlt_sources import registry
 from dlt_sources.errors import AudiencesError
-from orchestration import building, people, stations, warehouse
+from orchestration import building, people, stations, told, warehouse
 from orchestration.dbt_results import run_results
 from orchestration.home import Home
 from orchestration.ingestion import GROUP as RAW
 from orchestration.ingestion import LANDED, raw_key
+from orchestration.inputs import links, receipts, reviews
 from orchestration.parsing import environment, manifest
+from orchestration.proving import honours
 from orchestration.resources import WAREHOUSE, House
 from orchestration.stations import Station
 
@@ -34,7 +37,14 @@ _OWN_TABLES = {
     "accounts": "The configured accounts with brand, region and markets.",
     "builds": "One row per build: its number and the times it decides by.",
     "contacts": "When each source last answered.",
+    "honours": "When destinations took our withdrawals, and members who withdrew were removed.",
+    "registry_imports": "One row per registry receipt that somebody imported.",
+    "registry_receipts": "What was compared with registries, and what they have.",
+    "registry_misfits": "Rows of imported receipts that did not fit.",
+    "reviews": "Verdicts of people on what was held.",
+    "links": "Records that people joined or parted by hand.",
 }
+_EXPOSURES = AssetKey(["marts", "exposures"])
 
 
 class Translator(DagsterDbtTranslator):
@@ -80,7 +90,7 @@ class Translator(DagsterDbtTranslator):
     pool=WAREHOUSE,
 )
 def begin_build(context: AssetExecutionContext, house: House) -> Iterator[MaterializeResult[None]]:
-    """Allot the build's number and the times it decides by, once everything has been landed."""
+    """Load what people brought in, then allot the build's number and the times it decides by."""
     if context.run.job_name == REDECIDE and not building.made_whole(house.home):
         raise AudiencesError(
             "The newest build did not come to its end, or had problems, so that what staging holds is not known: "
@@ -88,7 +98,11 @@ def begin_build(context: AssetExecutionContext, house: House) -> Iterator[Materi
         )
     with warehouse.opened(house.home) as connection:
         warehouse.ensure_raw(connection, registry.all_platforms(), registry.configured())
+        honours.record(connection, house.state)
         people.recall(house.home, connection)
+        receipts.load(house.home, connection)
+        reviews.load(house.state, connection)
+        links.load(house.state, connection)
         build = warehouse.begin_build(house.state, connection)
     for table in _OWN_TABLES:
         yield MaterializeResult(
@@ -121,6 +135,8 @@ def dbt_models(home: Home) -> AssetsDefinition:
             context.log.error("%s: %s", result["unique_id"], result["message"])
         with warehouse.opened(house.home) as connection:
             landed, quarantined, decided = _rows(connection)
+            exposure = told.exposure(connection)
+        yield AssetObservation(asset_key=_EXPOSURES, metadata=exposure)
         stations.report(
             house.home,
             Station(

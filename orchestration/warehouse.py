@@ -41,11 +41,15 @@ _OWN_TABLES = {
         "platform VARCHAR, account VARCHAR, brand VARCHAR, default_region VARCHAR, markets VARCHAR[], external_ids JSON"
     ),
     "webhooks": _WEBHOOK,
+    "honours": (
+        "answer VARCHAR, answer_id VARCHAR, platform VARCHAR, account VARCHAR, channel VARCHAR, identifier VARCHAR, "
+        "record_id VARCHAR, accepted_at TIMESTAMPTZ"
+    ),
     "person_ids": "record_key VARCHAR, person_id VARCHAR",
     "person_history": "person_id VARCHAR, event VARCHAR, other VARCHAR, at_build BIGINT",
     "registry_receipts": (
-        "receipt_id VARCHAR, registry VARCHAR, identifier VARCHAR, result VARCHAR, since DATE, compared_at TIMESTAMPTZ, "
-        "recorded_at TIMESTAMPTZ, retracted_at TIMESTAMPTZ"
+        "receipt_id VARCHAR, registry VARCHAR, identifier VARCHAR, result VARCHAR, since DATE, "
+        "compared_at TIMESTAMPTZ, recorded_at TIMESTAMPTZ, retracted_at TIMESTAMPTZ"
     ),
     "registry_imports": (
         "import_id VARCHAR, registry VARCHAR, checked_on DATE, whole_list BOOLEAN, actor VARCHAR, file VARCHAR, "

@@ -25,7 +25,7 @@ from orchestration.activation.publish import WAREHOUSE
 from orchestration.activation.speed_lane import Worker
 from orchestration.activation.state import State, ledger, ledger_keys, lifts, outbox
 from orchestration.home import Home
-from orchestration.landing.by_hand import ACTS, PLATFORM, Order, landed
+from orchestration.landing.by_hand import ACTS, KINDS, PLATFORM, Order, landed
 from orchestration.landing.files import Landing
 from orchestration.warehouse import has_table
 
@@ -76,7 +76,7 @@ def suppress(
     seconds: float = 20.0,
     progress: Progress | None = None,
 ) -> Blocked:
-    """Block identifiers: durable, and in the ledger, when this returns; calls are made for at most `seconds` more.
+    """Block or stop identifiers: durable, and in the ledger, when this returns; calls go on for `seconds` at most.
 
     A few hundred at a time, so that other people's opt-outs never wait behind a long list.
     """
@@ -88,7 +88,7 @@ def suppress(
         if progress:
             progress(done)
     worker.deliver_once(seconds)
-    return Blocked(identifiers=len(identifiers), calls=_calls(worker.state, started))
+    return Blocked(identifiers=len(identifiers), calls=_calls(worker.state, started, KINDS[order.act]))
 
 
 def lift(home: Home, state: State, order: Order, identifiers: Sequence[Identifier]) -> Lifted:
@@ -141,11 +141,11 @@ def _settle(worker: Worker, names: set[str]) -> None:
         time.sleep(0.02)
 
 
-def _calls(state: State, since: datetime) -> dict[str, dict[str, int]]:
-    """Calls that blocks by hand have caused since then, by operation and state."""
+def _calls(state: State, since: datetime, kind: str) -> dict[str, dict[str, int]]:
+    """Calls that ledger rows of this kind have caused since then, by operation and state."""
     query = (
         select(outbox.c.operation, outbox.c.state, func.count().label("calls"))
-        .where(outbox.c.created_at >= since, outbox.c.reason == "manual_block")
+        .where(outbox.c.created_at >= since, outbox.c.reason == kind)
         .group_by(outbox.c.operation, outbox.c.state)
     )
     found: dict[str, dict[str, int]] = {}
@@ -157,7 +157,7 @@ def _calls(state: State, since: datetime) -> dict[str, dict[str, int]]:
 
 def _blocks(state: State, order: Order, hashes: Collection[str]) -> dict[str, list[str]]:
     """Ledger id → keys of the blocks by hand that lie within the order's scope."""
-    scope = [ledger.c.platform == PLATFORM.name, ledger.c.occurred_at < order.at]
+    scope = [ledger.c.platform == PLATFORM.name, ledger.c.kind == KINDS["suppress"], ledger.c.occurred_at < order.at]
     scope += [ledger.c.channel == order.channel] if order.channel != EVERYTHING else []
     scope += [ledger.c.topic == order.topic] if order.topic != EVERYTHING else []
     lifted = (

@@ -1,4 +1,4 @@
-"""What stands behind a decision: reason codes with their meaning, evidence rows by their ids, and acts by hand."""
+"""What stands behind a decision: evidence rows by their ids or by what they are about, and acts by hand."""
 
 from __future__ import annotations
 
@@ -12,39 +12,124 @@ from sqlalchemy import select
 from orchestration.activation.keys import keyed_hash
 from orchestration.activation.ledger import chunks, reading
 from orchestration.activation.state import State, builds, ledger, ledger_keys, lifts
-from orchestration.home import Home
 from orchestration.warehouse import has_table
 
-#: What each kind of evidence row says, without the values that would identify or date a person.
-_ROWS = {
-    "consent_events": (
-        "consent_event_id",
-        "'statement'",
-        "concat_ws(' ', state, 'on', channel, CASE WHEN method IS NOT NULL THEN '(' || method || ')' END)",
-        "effective_hi",
+#: Codes that each kind of evidence row can stand behind; a suppression names its own.
+_GRANTED = ("no_grant", "implied_expired", "capacity_void", "capacity_unproven", "stale_source")
+_AGES = (
+    "minor", "age_no_evidence", "age_level_low", "age_conflict", "under_age", "capacity_void", "capacity_unproven",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Source:
+    """How rows of one table are told: SQL for each thing that is shown, never a payload or a birth date."""
+
+    schema: str
+    table: str
+    key: str
+    kind: str
+    what: str
+    field: str
+    value: str
+    at: str
+    lo: str = "NULL"
+    hi: str = "NULL"
+    codes: str
+    identifier: str = "identifier"
+    #: Which rows are about somebody: a condition over `$1`, a list of identifiers, record keys and person ids.
+    about: str = (
+        "identifier IN (SELECT unnest($1::VARCHAR[])) "
+        "OR concat_ws(':', platform, account, record_id) IN (SELECT unnest($1::VARCHAR[]))"
+    )
+
+
+def _list(codes: Sequence[str]) -> str:
+    return "['" + "', '".join((*codes, "ok")) + "']"
+
+
+SOURCES = (
+    _Source(
+        schema="intermediate",
+        table="consent_events",
+        key="consent_event_id",
+        kind="statement",
+        what="concat_ws(' ', state, 'on', channel, CASE WHEN method IS NOT NULL THEN '(' || method || ')' END)",
+        field="source",
+        value="left(concat_ws(' ', coalesce(evidence ->> '$.value', evidence ->> '$.event', evidence ->> '$.reason', "
+        "evidence ->> '$.word', evidence ->> '$.error_code'), '(' || (evidence ->> '$.detail') || ')'), 60)",
+        at="effective_hi",
+        lo="effective_lo",
+        hi="effective_hi",
+        codes="CASE WHEN state IN ('withdrawn', 'erased') THEN ['withdrawn', 'erased'] "
+        f"WHEN starts_with(state, 'granted') THEN {_list(_GRANTED)} ELSE [state, 'no_grant', 'held_for_review'] END",
     ),
-    "suppressions": ("suppression_id", "'suppression'", "kind", "effective_at"),
-    "age_evidence": (
-        "age_evidence_id",
-        "'age evidence'",
-        "concat_ws(' ', kind, 'of level', level, CASE WHEN provider IS NOT NULL THEN 'by ' || provider END)",
-        "verified_at",
+    _Source(
+        schema="intermediate",
+        table="suppressions",
+        key="suppression_id",
+        kind="suppression",
+        what="kind",
+        field="source",
+        value="kind",
+        at="effective_at",
+        lo="effective_at",
+        hi="ended_at",
+        codes="[reason_code]",
     ),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """A reason code with what it means and what can be done."""
-
-    code: str
-    meaning: str
-    next_step: str
+    _Source(
+        schema="intermediate",
+        table="age_evidence",
+        key="age_evidence_id",
+        kind="age evidence",
+        what="concat_ws(' ', kind, 'of level', level, CASE WHEN provider IS NOT NULL THEN 'by ' || provider END)",
+        field="provider",
+        value="concat_ws(' ', kind, CASE WHEN kind IN ('over', 'under') THEN threshold END, '(level ' || level || ')')",
+        at="verified_at",
+        lo="verified_at",
+        hi="expires_at",
+        codes=_list(_AGES),
+        identifier="NULL",
+        about="person_id IN (SELECT unnest($1::VARCHAR[]))",
+    ),
+    _Source(
+        schema="intermediate",
+        table="registry_receipts",
+        key="fact_id",
+        kind="registry",
+        what="concat_ws(' ', result, 'at', registry)",
+        field="registry",
+        value="result",
+        at="compared_at",
+        lo="since",
+        codes=_list(("registry_hit", "registry_stale", "carrier_block")),
+        about="identifier IN (SELECT unnest($1::VARCHAR[]))",
+    ),
+    _Source(
+        schema="marts",
+        table="customer_events",
+        key="event_id",
+        kind="act",
+        what="event_name",
+        field="raw_name",
+        value="event_name",
+        at="occurred_at",
+        lo="occurred_at",
+        hi="occurred_at",
+        codes=_list(("implied_expired",)),
+        identifier="coalesce(email, phone)",
+        about="",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """One row that a decision rests on: what it says, when that was, and which platform said it."""
+    """One row that a decision rests on: what it says, as whose word, since when, and when we learnt of it.
+
+    `field` and `value` are as the platform has them; it happened, or holds, from `effective_lo` to `effective_hi`;
+    `codes` are the reasons that it can stand behind.
+    """
 
     id: str
     kind: str
@@ -52,6 +137,13 @@ class Evidence:
     at: datetime | None
     platform: str
     account: str
+    field: str = ""
+    value: str = ""
+    effective_lo: datetime | None = None
+    effective_hi: datetime | None = None
+    recorded_at: datetime | None = None
+    identifier: str = ""
+    codes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,40 +159,75 @@ class ByHand:
     known: bool
 
 
-def reasons_of(connection: duckdb.DuckDBPyConnection, codes: Sequence[str]) -> list[Reason]:
-    """The codes in their order; a code that the vocabulary does not know keeps an empty meaning."""
+def mask(identifier: str) -> str:
+    """An identifier that its owner recognises and nobody else can use."""
+    name, at, domain = identifier.partition("@")
+    if at:
+        return f"{name[:1]}***@{domain}"
+    return f"{identifier[:3]}***{identifier[-2:]}"
+
+
+def rows_behind(connection: duckdb.DuckDBPyConnection, ids: Sequence[str], *, show: bool = False) -> list[Evidence]:
+    """The evidence rows with these ids, newest first; `show` gives the identifiers they name in full."""
+    found: list[Evidence] = []
+    for source in SOURCES:
+        # Acts are many, so they are looked through for what nothing else explains.
+        wanted = sorted(set(ids) - {one.id for one in found})
+        if wanted:
+            found += rows_where(
+                connection, source, f"{source.key} IN (SELECT unnest($1::VARCHAR[]))", wanted, show=show
+            )
+    return sorted(found, key=_newest_first)
+
+
+def rows_about(connection: duckdb.DuckDBPyConnection, names: Sequence[str], *, show: bool = False) -> list[Evidence]:
+    """Every statement, suppression, proof and listing about any of these, newest first.
+
+    `names` are identifiers, whoever holds them, record keys (`platform:account:record`) and person ids.
+    """
+    found: list[Evidence] = []
+    for source in SOURCES:
+        if source.about:
+            found += rows_where(connection, source, source.about, names, show=show)
+    return sorted(found, key=_newest_first)
+
+
+def rows_where(
+    connection: duckdb.DuckDBPyConnection, source: _Source, condition: str, values: Sequence[str], *, show: bool
+) -> list[Evidence]:
+    """The rows of one kind that meet a condition over `$1`, a list; none where the table was never built."""
+    if not has_table(connection, source.schema, source.table):
+        return []
+    registry = source.kind == "registry"
+    place, recorded = ("'audiences', ''", source.at) if registry else ("platform, account", "recorded_at")
     rows = connection.execute(
-        "SELECT code, meaning, next_step FROM seeds.reason_codes WHERE list_contains($1::VARCHAR[], code)",
-        [list(codes)],
+        f"SELECT DISTINCT {source.key}, {source.what}, {source.at}, {place}, {source.field}, {source.value}, "
+        f"{source.lo}::TIMESTAMPTZ, {source.hi}::TIMESTAMPTZ, {recorded}, {source.identifier}, {source.codes} "
+        f"FROM {source.schema}.{source.table} WHERE {condition}",
+        [list(values)],
     ).fetchall()
-    known = {code: Reason(code, meaning, next_step) for code, meaning, next_step in rows}
-    return [known.get(code, Reason(code, "", "")) for code in codes]
+    return [
+        Evidence(
+            id=row[0],
+            kind=source.kind,
+            what=row[1] or "",
+            at=row[2],
+            platform=row[3] or "",
+            account=row[4] or "",
+            field=row[5] or "",
+            value=row[6] or "",
+            effective_lo=row[7],
+            effective_hi=row[8],
+            recorded_at=row[9],
+            identifier=(row[10] if show else mask(row[10])) if row[10] else "",
+            codes=tuple(row[11]),
+        )
+        for row in rows
+    ]
 
 
-def meanings(home: Home, codes: Sequence[str]) -> dict[str, str]:
-    """Code → what it means, out of the published copy; empty before the first build."""
-    path = home.published_warehouse
-    if not codes or not path.exists():
-        return {}
-    with duckdb.connect(str(path), read_only=True) as connection:
-        return {reason.code: reason.meaning for reason in reasons_of(connection, codes)}
-
-
-def rows_behind(connection: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> list[Evidence]:
-    """The evidence rows with these ids, newest first."""
-    found = []
-    for table, (key, kind, what, at) in _ROWS.items():
-        if not ids or not has_table(connection, "intermediate", table):
-            continue
-        rows = connection.execute(
-            f"SELECT DISTINCT {key}, {kind}, {what}, {at}, platform, account FROM intermediate.{table} "
-            f"WHERE list_contains($1::VARCHAR[], {key})",
-            [list(ids)],
-        ).fetchall()
-        found += [
-            Evidence(id=row[0], kind=row[1], what=row[2], at=row[3], platform=row[4], account=row[5]) for row in rows
-        ]
-    return sorted(found, key=lambda one: (one.at is None, one.at and -one.at.timestamp(), one.id))
+def _newest_first(one: Evidence) -> tuple[bool, float, str]:
+    return one.at is None, -one.at.timestamp() if one.at else 0.0, one.id
 
 
 def by_hand(state: State, keys: Sequence[str], build_id: int) -> list[ByHand]:

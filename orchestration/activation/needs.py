@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from orchestration.activation.next_change import NextChange
     from orchestration.activation.standing import LastBuild, Owed, Queue
+    from orchestration.inputs.reviews import Waiting
 
 #: An opt-out that nobody has settled for so long, or whose record has not been looked up for so long, is an alarm.
 _WAITING_SECONDS, _UNRESOLVED = 60.0, timedelta(minutes=10)
@@ -50,6 +51,16 @@ def of_unresolved(unresolved: int, since: datetime | None, now: datetime) -> Ite
             f"{unresolved} opt-outs name a record whose e-mail and phone are not known yet; nobody is added on their "
             "channels until the platform answers, or a build has absorbed them: audiences run"
         )
+
+
+def of_reviews(undecided: Sequence[Waiting]) -> Iterator[str]:
+    """What nobody has read yet."""
+    held = sum(one.kind == "held" for one in undecided)
+    if held:
+        yield f"{held} messages or states are held until somebody reads them: audiences review list"
+    if held < len(undecided):
+        values = len(undecided) - held
+        yield f"{values} values of platforms count as opt-outs because the vocabulary lacks them: audiences review list"
 
 
 def of_build(build: LastBuild | None) -> Iterator[str]:

@@ -23,6 +23,7 @@ from orchestration.activation.ledger import reading
 from orchestration.activation.next_change import NextChange, next_change
 from orchestration.activation.state import State, builds, ledger, outbox, outcomes, plans
 from orchestration.home import Home
+from orchestration.inputs import registries, reviews
 from orchestration.landing import silence
 from orchestration.landing.files import Landing
 
@@ -104,6 +105,8 @@ class Standing:
     never_approved: Sequence[str]
     baselines_due: Sequence[str]
     silent_feeds: Sequence[str]
+    registries: Sequence[registries.Standing]
+    undecided: int
     needs: Sequence[str]
 
 
@@ -111,7 +114,7 @@ def standing(home: Home, state: State, platforms: Sequence[Platform], accounts: 
     """Look at everything once."""
     now = datetime.now(UTC)
     build, alive, coming = _build(state, now), _alive(state), next_change(home)
-    ages, quarantined = _published(home, platforms, accounts, now)
+    ages, quarantined, guarded, undecided = _published(home, state, platforms, accounts, now)
     queues = [
         Queue(lane=one.lane, stage=one.stage, files=one.files, oldest_seconds=round(one.oldest_seconds, 1))
         for one in Landing(home.landing).counts()
@@ -134,6 +137,8 @@ def standing(home: Home, state: State, platforms: Sequence[Platform], accounts: 
         *needs.of_clock(coming, now),
         *(f"The webhook feed of {text}" for text in silent),
         *(f"The source {one.source} is stale: nobody is added until it answers." for one in ages if one.stale),
+        *(f"The registry {text}" for text in registries.wanting(guarded)),
+        *needs.of_reviews(undecided),
         *(f"{count} rows were given up at {account}: see the report of the last run." for account, count in dead),
         *(f"A plan for {one.target} at {one.account} is held: {one.approve}" for one in held),
         *(f"The members of {place} are read back before the next plan: audiences run" for place in due),
@@ -153,6 +158,8 @@ def standing(home: Home, state: State, platforms: Sequence[Platform], accounts: 
         never_approved=never,
         baselines_due=due,
         silent_feeds=silent,
+        registries=guarded,
+        undecided=len(undecided),
         needs=wanted,
     )
 
@@ -180,18 +187,22 @@ def _alive(state: State) -> bool:
 
 
 def _published(
-    home: Home, platforms: Sequence[Platform], accounts: Sequence[Account], now: datetime
-) -> tuple[list[SourceAge], int | None]:
-    """Ages of the sources and values in quarantine; none and unknown before the first build that published them."""
+    home: Home, state: State, platforms: Sequence[Platform], accounts: Sequence[Account], now: datetime
+) -> tuple[list[SourceAge], int | None, list[registries.Standing], list[reviews.Waiting]]:
+    """Sources, quarantine, registries, what waits for a person; none and unknown before a build that published them."""
     path = home.published_warehouse
     if not path.exists():
-        return [], None
+        return [], None, [], []
+    guarded: list[registries.Standing] = []
+    undecided: list[reviews.Waiting] = []
     known: list[Source] = []
     count: tuple[int, ...] | None = None
     with duckdb.connect(str(path), read_only=True) as connection, contextlib.suppress(duckdb.CatalogException):
         connection.execute("SET TimeZone = 'UTC'")
         known = sources(connection, platforms, accounts)
         count = connection.execute("SELECT count(*) FROM marts.quarantine").fetchone()
+        guarded = registries.standing(home, connection, now)
+        undecided = reviews.waiting_in(connection, state)
     ages = [
         SourceAge(
             source=f"{one.account} {one.object}",
@@ -201,7 +212,7 @@ def _published(
         )
         for one in known
     ]
-    return ages, count[0] if count else None
+    return ages, count[0] if count else None, guarded, undecided
 
 
 def _owed(state: State) -> list[Owed]:

@@ -25,6 +25,7 @@ from orchestration.activation.tables import approvals as approvals
 from orchestration.activation.tables import baselines as baselines
 from orchestration.activation.tables import builds as builds
 from orchestration.activation.tables import deliveries_metadata as deliveries_metadata
+from orchestration.activation.tables import exports as exports
 from orchestration.activation.tables import installation as installation
 from orchestration.activation.tables import ledger as ledger
 from orchestration.activation.tables import ledger_keys as ledger_keys

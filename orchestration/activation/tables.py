@@ -307,6 +307,20 @@ webhook_tokens = Table(
     Column("created_at", Utc, nullable=False),
     Column("disabled_at", Utc),
 )
+#: Evidence packs that were written, never changed or removed: whose data left, by the keyed hash of `email:…`,
+#: `phone:…`, `person:…` or `send:…` (`about` says which), and the SHA-256 of the pack's manifest.
+exports = Table(
+    "exports",
+    deliveries_metadata,
+    Column("export_id", String(64), primary_key=True),
+    Column("actor", String(120), nullable=False),
+    Column("about", String(20), nullable=False),
+    Column("subject_hash", String(64), nullable=False),
+    Column("build_id", Integer, nullable=False),
+    Column("raw_rows", Integer, nullable=False),
+    Column("manifest_hash", String(64), nullable=False),
+    Column("exported_at", Utc, nullable=False),
+)
 #: Pace per account and bucket, shared by all processes: calls left and when the count was true.
 pace = Table(
     "pace",

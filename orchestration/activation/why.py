@@ -5,103 +5,30 @@ It reads the published copy and the state, so it can be asked at any time, besid
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import duckdb
 from sqlalchemy import or_, select
 
-from dlt_sources.errors import AudiencesError
-from orchestration.activation import catalogue as catalogues
+from orchestration.activation import sent
+from orchestration.activation.answer import Answer, InAudience, Person, Verdict, Waiting
+from orchestration.activation.asked import Asked, people_of, published, question
 from orchestration.activation.catalogue import Audience
-from orchestration.activation.evidence import ByHand, Evidence, by_hand, reasons_of, rows_behind
-from orchestration.activation.evidence import Reason as Reason
-from orchestration.activation.keys import keyed_hash, normalise_email, normalise_phone
+from orchestration.activation.evidence import by_hand, mask, rows_about, rows_behind
+from orchestration.activation.keys import keyed_hash
 from orchestration.activation.ledger import chunks, reading
-from orchestration.activation.publish import WAREHOUSE
-from orchestration.activation.state import State, ledger, ledger_keys, memberships
+from orchestration.activation.reasons import reasons_of
+from orchestration.activation.rules_behind import rules_behind
+from orchestration.activation.state import State, ledger, ledger_keys
 from orchestration.home import Home
 from orchestration.warehouse import has_table
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """The decision about one identifier of a person for an audience's question; `reasons` are in order of weight."""
-
-    identifier: str
-    eligible: bool
-    reasons: Sequence[Reason]
-    evidence: Sequence[Evidence]
-    rule_version: str
-    next_change_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Membership:
-    """One record of the person at one target, as the destination accepted it (or may have: pending)."""
-
-    platform: str
-    account: str
-    target: str
-    record_id: str
-    status: str
-    reason: str
-    changed_at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InAudience:
-    """Where a person stands with one audience: in | out (of interest, not admitted) | not_interested."""
-
-    audience: str
-    channel: str
-    rule: str
-    stands: str
-    reasons: Sequence[Reason]
-    verdicts: Sequence[Verdict]
-    memberships: Sequence[Membership]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waiting:
-    """A ledger row that blocks now and that no published build knows yet."""
-
-    kind: str
-    channel: str
-    topic: str
-    audience: str
-    event_name: str
-    platform: str
-    account: str
-    occurred_at: datetime
-    unresolved: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Person:
-    """One person: identifiers (masked unless asked otherwise), records, and every audience asked about."""
-
-    person_id: str
-    identifiers: Sequence[str]
-    records: Sequence[str]
-    audiences: Sequence[InAudience]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What is known of a subject in the published build; nobody may be known, and still `waiting` may block.
-
-    `by_hand` holds every block and lift by hand, oldest first, whether or not a build knows it yet.
-    """
-
-    subject: str
-    build_id: int
-    as_of: datetime | None
-    people: Sequence[Person] = field(default_factory=tuple)
-    waiting: Sequence[Waiting] = field(default_factory=tuple)
-    by_hand: Sequence[ByHand] = field(default_factory=tuple)
+#: Codes under which the next change is a birthday, whose day is not told.
+_BIRTHDAYS = {"under_age", "minor", "capacity_void", "age_conflict"}
 
 
 def why(home: Home, subject: str, audience: str | None = None, *, show: bool = False) -> Answer:
@@ -109,74 +36,79 @@ def why(home: Home, subject: str, audience: str | None = None, *, show: bool = F
 
     Raises AudiencesError when nothing is published, the subject has no readable form, or the audience is unknown.
     """
-    catalogue = catalogues.read(home)
-    asked = [one for one in catalogue.audiences if audience in (None, one.name)]
-    if audience is not None and not asked:
-        known = ", ".join(one.name for one in catalogue.audiences) or "none"
-        raise AudiencesError(f"There is no audience {audience!r} in the published build; known are {known}.")
-    key = _key(subject)
-    with _published(home) as connection, closing(State.of(home)) as state:
-        clock = connection.execute("SELECT build_id, as_of FROM marts.clock").fetchone() or (0, None)
-        people = _people(connection, subject, key)
-        keys = sorted({key, *(one for person in people.values() for one in person)} - {""})
-        return Answer(
-            subject=subject if show or not key else mask(key.partition(":")[2]),
-            build_id=clock[0],
-            as_of=clock[1],
-            people=[_person(connection, state, person_id, asked, show=show) for person_id in sorted(people)],
-            waiting=_waiting(state, keys, clock[0]),
-            by_hand=by_hand(state, keys, clock[0]),
-        )
+    asked = question(home, subject, audience)
+    with published(home) as connection, closing(State.of(home)) as state:
+        return explained(home, connection, state, asked, show=show)
 
 
-def mask(identifier: str) -> str:
-    """An identifier that its owner recognises and nobody else can use."""
-    name, at, domain = identifier.partition("@")
-    if at:
-        return f"{name[:1]}***@{domain}"
-    return f"{identifier[:3]}***{identifier[-2:]}"
+def explained(
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    state: State,
+    asked: Asked,
+    *,
+    show: bool,
+    past: bool = False,
+    people: Mapping[str, list[str]] | None = None,
+) -> Answer:
+    """The answer that a warehouse gives; one of the `past` leaves out what came later, and interest in audiences."""
+    clock = connection.execute("SELECT build_id, as_of, known_at FROM marts.clock").fetchone() or (0, None, None)
+    build_id, as_of, known_at = clock
+    people = people_of(connection, asked) if people is None else people
+    key = asked.key
+    keys = sorted({*asked.blocked_by, *(one for person in people.values() for one in person)})
+    found = [
+        _person(home, connection, state, (person_id, keys_of), asked.audiences, show=show, past=past)
+        for person_id, keys_of in sorted(people.items())
+    ]
+    answer = Answer(
+        subject=asked.subject if show or not key else mask(asked.identifier),
+        build_id=build_id,
+        as_of=as_of,
+        known_at=known_at,
+        rule_version=next((v.rule_version for p in found for a in p.audiences for v in a.verdicts), ""),
+        past=past,
+        people=found,
+        waiting=() if past else _waiting(state, keys, build_id),
+        by_hand=by_hand(state, keys, build_id),
+        calls=sent.calls(state, keys),
+        facts=() if found or not key else rows_about(connection, [asked.identifier], show=show),
+    )
+    return _until(answer, known_at) if past and known_at else answer
 
 
-def _key(subject: str) -> str:
-    """The suppression key of an e-mail or phone; empty for a person id."""
-    if "@" in subject:
-        email = normalise_email(subject)
-        if email:
-            return f"email:{email}"
-    elif phone := normalise_phone(subject):
-        return f"phone:{phone}"
-    elif subject.startswith("p_"):
-        return ""
-    raise AudiencesError("That is no e-mail address, no phone number with its country code (+1 …) and no person id.")
-
-
-@contextmanager
-def _published(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    path = home.published / WAREHOUSE
-    if not path.exists():
-        raise AudiencesError("No build has been published yet: run `audiences run` first.")
-    with duckdb.connect(str(path), read_only=True) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
-
-
-def _people(connection: duckdb.DuckDBPyConnection, subject: str, key: str) -> dict[str, list[str]]:
-    """Person id → every suppression key, for everybody whom the subject may mean."""
-    condition = "list_contains(suppression_keys, $1)" if key else "person_id = $1"
-    query = f"SELECT person_id, suppression_keys FROM marts.person_suppression_keys WHERE {condition}"
-    return dict(connection.execute(query, [key or subject]).fetchall())
+def _until(answer: Answer, known_at: datetime) -> Answer:
+    """The answer without what was done after a time."""
+    return replace(
+        answer,
+        by_hand=[act for act in answer.by_hand if act.at <= known_at],
+        calls=[call for call in answer.calls if call.created_at <= known_at],
+        people=[
+            replace(person, pushes=[one for one in person.pushes if one.at <= known_at]) for person in answer.people
+        ],
+    )
 
 
 def _person(
-    connection: duckdb.DuckDBPyConnection, state: State, person_id: str, asked: Sequence[Audience], *, show: bool
+    home: Home,
+    connection: duckdb.DuckDBPyConnection,
+    state: State,
+    known: tuple[str, Sequence[str]],
+    asked: Sequence[Audience],
+    *,
+    show: bool,
+    past: bool,
 ) -> Person:
+    person_id, keys = known
     records = connection.execute(
         "SELECT platform, account, record_id, email, phone FROM marts.destination_records WHERE person_id = ? "
         "ORDER BY ALL",
         [person_id],
     ).fetchall()
     identifiers = dict.fromkeys(value for row in records for value in row[3:] if value)
-    held = _memberships(state, person_id, [row[:3] for row in records])
+    held = {} if past else sent.members(state, person_id, [row[:3] for row in records])
+    pushed = sent.pushes(home.data, state, person_id, [row[:3] for row in records])
+    names = {one.name for one in asked}
     return Person(
         person_id=person_id,
         identifiers=[one if show else mask(one) for one in identifiers],
@@ -185,7 +117,11 @@ def _person(
             f"{platform}:{account}:{record_id if show or record_id not in identifiers else mask(record_id)}"
             for platform, account, record_id, *_ in records
         ],
-        audiences=[_in_audience(connection, person_id, one, held.get(one.name, ()), show=show) for one in asked],
+        audiences=[
+            _in_audience(connection, person_id, one, held.get(one.name, ()), show=show, past=past) for one in asked
+        ],
+        pushes=[one for one in pushed if one.audience in ("", *names)],
+        facts=rows_about(connection, [person_id, *(key.partition(":")[2] for key in keys)], show=show),
     )
 
 
@@ -193,34 +129,48 @@ def _in_audience(
     connection: duckdb.DuckDBPyConnection,
     person_id: str,
     audience: Audience,
-    held: Sequence[Membership],
+    held: Sequence[sent.Membership],
     *,
     show: bool,
+    past: bool,
 ) -> InAudience:
-    stands, codes = _standing(connection, audience.name, person_id)
     decided = connection.execute(
         "SELECT identifier, eligible, reason_codes, evidence_ids, rule_version, next_change_at FROM marts.decisions "
         "WHERE person_id = ? AND question_id = ? ORDER BY identifier",
         [person_id, audience.question_id],
     ).fetchall()
+    if past:
+        stands = "may_be_used" if any(row[1] for row in decided) else "kept_out"
+        codes = list(dict.fromkeys(code for row in decided for code in row[2]))
+    else:
+        stands, codes = _standing(connection, audience.name, person_id)
     return InAudience(
         audience=audience.name,
         channel=audience.channel,
         rule=audience.rule,
         stands=stands,
         reasons=reasons_of(connection, codes),
-        verdicts=[
-            Verdict(
-                identifier=identifier if show else mask(identifier),
-                eligible=eligible,
-                reasons=reasons_of(connection, reason_codes),
-                evidence=rows_behind(connection, evidence_ids),
-                rule_version=str(rule_version),
-                next_change_at=next_change_at,
-            )
-            for identifier, eligible, reason_codes, evidence_ids, rule_version, next_change_at in decided
-        ],
+        verdicts=[_verdict(connection, person_id, audience.question_id, row, show=show) for row in decided],
         memberships=held,
+    )
+
+
+def _verdict(
+    connection: duckdb.DuckDBPyConnection, person_id: str, question_id: str, row: tuple[Any, ...], *, show: bool
+) -> Verdict:
+    identifier, eligible, codes, evidence_ids, rule_version, next_change_at = row
+    evidence = rows_behind(connection, evidence_ids, show=show)
+    # The day on which somebody comes of age tells when they were born.
+    birthday = next_change_at is not None and bool(_BIRTHDAYS.intersection(codes))
+    return Verdict(
+        identifier=identifier if show or identifier == person_id else mask(identifier),
+        eligible=eligible,
+        reasons=reasons_of(connection, codes),
+        evidence=evidence,
+        rules=rules_behind(connection, question_id, person_id, codes, evidence),
+        rule_version=str(rule_version),
+        next_change_at=None if birthday else next_change_at,
+        changes=f"{next_change_at:%Y}" if birthday else f"{next_change_at:%Y-%m-%d}" if next_change_at else "",
     )
 
 
@@ -234,26 +184,6 @@ def _standing(connection: duckdb.DuckDBPyConnection, name: str, person_id: str) 
         if rows := connection.execute(query, [person_id]).fetchall():
             return stands, list(dict.fromkeys(code for (listed,) in rows for code in listed))
     return "not_interested", []
-
-
-def _memberships(state: State, person_id: str, records: Sequence[tuple[str, str, str]]) -> dict[str, list[Membership]]:
-    """Audience → memberships of the person, found by person or, after a merge, by record."""
-    known = memberships.c.person_id == person_id
-    for platform, account, record_id in records:
-        known = or_(
-            known,
-            (memberships.c.platform == platform)
-            & (memberships.c.account == account)
-            & (memberships.c.record_id == record_id),
-        )
-    found: dict[str, list[Membership]] = {}
-    names = Membership.__slots__
-    with reading(state.deliveries) as connection:
-        query = select(memberships).where(known).order_by(memberships.c.platform, memberships.c.target)
-        for row in connection.execute(query):
-            values = {name: getattr(row, name) for name in names}
-            found.setdefault(row.audience, []).append(Membership(**values))
-    return found
 
 
 def _waiting(state: State, keys: Sequence[str], build_id: int) -> list[Waiting]:

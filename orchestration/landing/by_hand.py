@@ -3,7 +3,8 @@
 A block is landed in the speed lane and settled like any webhook, so that the gate sees it as soon as it is durable and
 the removals follow; the build loads it and `decisions` keep it. A lift is landed in the segmentation lane and forbids
 nothing: a build alone can end a block. What a block has written to a platform is landed in the care lane, so that the
-platform's copy of it is not taken for the person's own opt-out. No receiver takes requests of this platform.
+platform's copy of it is not taken for the person's own opt-out. What somebody has read as a stop (`audiences review`)
+takes the way of a block and is a withdrawal of the person's. No receiver takes requests of this platform.
 """
 
 from __future__ import annotations
@@ -19,14 +20,29 @@ import orjson
 
 from dlt_sources.accounts import Account
 from dlt_sources.errors import WebhookRejected
-from dlt_sources.platform import Answer, Delivery, Effect, Event, Identifier, Lane, Platform, Topic, WebhookRequest
+from dlt_sources.platform import (
+    Answer,
+    Delivery,
+    Effect,
+    EffectKind,
+    Event,
+    Identifier,
+    Lane,
+    Platform,
+    Topic,
+    WebhookRequest,
+)
 from orchestration.landing.files import Landed, new_id
 
-Act = Literal["suppress", "lift", "written"]
+Act = Literal["suppress", "lift", "written", "stop"]
 #: Acts in one request, and so ledger rows in about one transaction.
 ACTS = 500
-_LANES: dict[str, Lane] = {"suppress": "speed", "lift": "segmentation", "written": "care"}
-_EVENTS = {"suppress": "blocked_by_hand", "lift": "block_lifted", "written": "block_written"}
+_LANES: dict[str, Lane] = {"suppress": "speed", "lift": "segmentation", "written": "care", "stop": "speed"}
+_EVENTS = {
+    "suppress": "blocked_by_hand", "lift": "block_lifted", "written": "block_written", "stop": "stopped_by_review",
+}  # fmt: skip
+#: What an act forbids; the others forbid nothing.
+KINDS: dict[str, EffectKind] = {"suppress": "manual_block", "stop": "withdrawn"}
 PLATFORM = Platform(
     name="audiences",
     title="By hand",
@@ -39,7 +55,7 @@ ACCEPTED = Answer()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What somebody wants: to block or to lift, on a channel and topic ("*" = every one), who wants it and why."""
+    """What somebody wants: to block, to lift or to stop, on a channel and topic ("*" = all), who wants it and why."""
 
     act: Act
     channel: str
@@ -111,7 +127,7 @@ def _event(item: dict[str, str]) -> Event:
         lane=_LANES[act],
         occurred_at=datetime.fromisoformat(item["at"]),
         identifiers=(Identifier(cast("Literal['email', 'phone']", item["identifier_type"]), item["identifier"]),),
-        effect=Effect(kind="manual_block", channel=item["channel"], topic=item["topic"]) if act == "suppress" else None,
+        effect=Effect(kind=KINDS[act], channel=item["channel"], topic=item["topic"]) if act in KINDS else None,
         actor=item.get("actor", ""),
         reason=item.get("reason", ""),
     )

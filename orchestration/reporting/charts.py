@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,15 @@ from pygal.etree import etree
 from pygal.style import Style
 
 _WIDTH, _BAR, _ROOM = 420, 32, 18
+#: As in the report's style sheet, on a ground that suits light and dark pages.
+_COLOURS = (
+    "svg { background: #fff } text { font: 14px sans-serif; fill: #1b1f24 } .background { fill: none } "
+    ".axis path, .axis line { stroke: none } "
+    + " ".join(
+        f".color-{place} .rect, .legend .color-{place} {{ fill: {colour}; stroke: none }}"
+        for place, colour in enumerate(("#7fb3e6", "#e59a8c", "#e6cf7a", "#c8a8dc", "#b9c0c8"))
+    )
+)
 _STYLE = Style(label_font_size=14, value_font_size=14, legend_font_size=14, font_family="sans-serif")
 
 
@@ -30,6 +40,12 @@ def shares(labels: Sequence[str], parts: Sequence[tuple[str, Sequence[int]]]) ->
     for name, counts in parts:
         chart.add(name, list(reversed(counts)))
     return _svg(chart)
+
+
+def standing_alone(svg: str) -> str:
+    """A picture as a data address with colours of its own, for places that have no style sheet of ours."""
+    coloured = svg.replace(">", f"><style>{_COLOURS}</style>", 1)
+    return f"data:image/svg+xml;base64,{b64encode(coloured.encode()).decode()}"
 
 
 def _config(rows: int) -> Any:

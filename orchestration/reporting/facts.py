@@ -23,7 +23,7 @@ from orchestration.activation.publish import WAREHOUSE
 from orchestration.activation.state import State, builds, ledger
 from orchestration.building import Built
 from orchestration.home import Home
-from orchestration.reporting import coverage, latency, why_not
+from orchestration.reporting import coverage, exposures, latency, why_not
 from orchestration.reporting.deliveries import DeadLetter, Delivery, dead_letters, deliveries
 from orchestration.reporting.runs import Run
 from orchestration.reporting.verdict import Verdict, judge
@@ -44,6 +44,7 @@ class Report:
     reasons: dict[str, list[why_not.Reason]] = field(default_factory=dict)
     consent: list[coverage.ConsentCoverage] = field(default_factory=list)
     ages: list[coverage.AgeCoverage] = field(default_factory=list)
+    exposures: list[exposures.Exposure] = field(default_factory=list)
     sources: list[coverage.Source] = field(default_factory=list)
     latencies: list[latency.Latency] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
@@ -124,4 +125,5 @@ def _from_copy(report: Report, home: Home) -> None:
         report.sources = coverage.sources(connection, report.now)
         report.consent = coverage.consent_coverage(connection)
         report.ages = coverage.age_coverage(connection)
+        report.exposures = exposures.exposures(connection)
         report.reasons = why_not.why_not(connection, report.catalogue, report.funnels)

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from orchestration.activation.catalogue import replace_file
 from orchestration.activation.funnel import Funnel
 from orchestration.home import Home
-from orchestration.reporting import charts, runs
+from orchestration.reporting import charts, exposures, runs
 from orchestration.reporting.facts import Report, collect
 from orchestration.reporting.runs import Run
 
@@ -76,6 +76,11 @@ class _Charts:
         rows = self._report.ages
         parts = ("of_age", "under_age", "in_conflict", "too_weak", "no_evidence")
         return self._shares([f"{one.product_category} {one.channel}" for one in rows], rows, parts)
+
+    def exposures(self) -> Markup:
+        rows = self._report.exposures
+        labels = [f"{one.platform} {one.channel}" + (" lists" if one.send_kind == "membership" else "") for one in rows]
+        return Markup(charts.shares(labels, list(exposures.parts(rows).items())))  # noqa: S704 (labels are escaped)
 
     def _shares(self, labels: Sequence[str], rows: Sequence[Any], parts: Sequence[str]) -> Markup:
         series = [(part.replace("_", " "), [getattr(row, part) for row in rows]) for part in parts]

@@ -13,12 +13,18 @@ from typing import Any
 import duckdb
 
 from orchestration.activation.catalogue import Audience, Catalogue
-from orchestration.activation.evidence import Evidence, reasons_of, rows_behind
+from orchestration.activation.evidence import Evidence, mask, rows_behind
 from orchestration.activation.funnel import Funnel
-from orchestration.activation.why import mask
+from orchestration.activation.reasons import reasons_of
 from orchestration.warehouse import has_table
 
-_KINDS = {"statement": "stated", "suppression": "reported", "age evidence": "holds"}
+_KINDS = {
+    "statement": "stated",
+    "suppression": "reported",
+    "age evidence": "holds",
+    "registry": "compared a registry",
+    "act": "saw",
+}
 #: First words of an evidence row that people would not read as they are meant.
 _WORDS = {
     "unknown on": "nothing but its default value for",

@@ -7,10 +7,11 @@ from sqlalchemy import insert, update
 from dlt_sources.errors import AudiencesError
 from dlt_sources.platform import Identifier
 from orchestration.activation import blocking
+from orchestration.activation.evidence import mask
 from orchestration.activation.keys import keyed_hash
 from orchestration.activation.speed_lane import Worker
 from orchestration.activation.state import ledger, ledger_keys
-from orchestration.activation.why import mask, why
+from orchestration.activation.why import why
 from orchestration.landing.by_hand import Order
 from tests.activation.shop import Shop, long_ago
 
@@ -25,13 +26,17 @@ def shop(tmp_path: Path) -> Shop:
         connection.execute("CREATE SCHEMA seeds")
         connection.execute("CREATE SCHEMA intermediate")
         connection.execute(
-            "CREATE TABLE seeds.reason_codes AS FROM (VALUES ('withdrawn', 'Opted out.', 'Wait for a grant.'), "
-            "('ok', 'Nothing speaks against it.', 'Nothing.')) t(code, meaning, next_step)"
+            "CREATE TABLE seeds.reason_codes AS FROM (VALUES "
+            "('withdrawn', 'Opted out.', 'Wait for a grant.', 'A law.'), "
+            "('ok', 'Nothing speaks against it.', 'Nothing.', 'none')) t(code, meaning, next_step, law)"
         )
         connection.execute(
             "CREATE TABLE intermediate.consent_events AS SELECT 'c1' AS consent_event_id, 'withdrawn' AS state, "
             "'email' AS channel, 'link' AS method, TIMESTAMPTZ '2026-11-01 10:00:00+00' AS effective_hi, "
-            "'shop' AS platform, 'main' AS account"
+            "'shop' AS platform, 'main' AS account, 'shop consent' AS source, "
+            "json_object('value', 'unsubscribed', 'detail', NULL) AS evidence, "
+            "NULL::TIMESTAMPTZ AS effective_lo, TIMESTAMPTZ '2026-11-02 10:00:00+00' AS recorded_at, "
+            "'p2@example.com' AS identifier, 'r2' AS record_id"
         )
         connection.execute("UPDATE marts.decisions SET evidence_ids = ['c1'] WHERE person_id = 'p2'")
         connection.execute(

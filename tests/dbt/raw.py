@@ -95,6 +95,10 @@ class Raw:
         for name, columns in OWN.items():
             self.connection.execute(f"create table if not exists raw_audiences.{name} ({columns})")
         self.connection.execute(
+            "create table if not exists raw_audiences.honours (answer VARCHAR, answer_id VARCHAR, platform VARCHAR,"
+            " account VARCHAR, channel VARCHAR, identifier VARCHAR, record_id VARCHAR, accepted_at TIMESTAMPTZ)"
+        )
+        self.connection.execute(
             "create or replace table raw_audiences.accounts as select platform, 'main' as account, 'acme' as brand,"
             " 'US' as default_region, ['US', 'CA', 'GB'] as markets, external_ids::json as external_ids"
             """ from (values

@@ -8,7 +8,7 @@ import stat
 import tarfile
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -16,12 +16,16 @@ import pytest
 from sqlalchemy import func, insert, select
 
 from dlt_sources.errors import AudiencesError, ConfigurationError
-from orchestration import restoring
+from orchestration import restoring, warehouse
 from orchestration.activation import approvals, baseline
 from orchestration.activation.ledger import absorb, record
-from orchestration.activation.state import State, builds, ledger, memberships, plans
+from orchestration.activation.state import State, builds, ledger, links, memberships, plans, reviews
 from orchestration.backups import backup
 from orchestration.home import Home
+from orchestration.inputs import links as inputs_links
+from orchestration.inputs import receipts
+from orchestration.inputs import reviews as inputs_reviews
+from orchestration.inputs.reading import Layout
 from orchestration.landing.files import Landing
 from orchestration.restoring import Restored, restore
 from tests.activation.places import reader
@@ -178,7 +182,6 @@ def test_what_happened_after_an_old_backup_is_read_back(shop: Shop, tmp_path: Pa
     assert shop.on(TARGET) == set(range(1, 9))
     new, _ = brought_back(shop, file, tmp_path / "new")
     with new.open() as connection:
-        from orchestration import warehouse
         from tests.activation.shop import MARTS, PLATFORM
 
         warehouse.ensure_raw(connection, [PLATFORM], [MAILER])
@@ -272,6 +275,62 @@ def test_a_ledger_that_is_lost_is_written_again_from_what_no_decision_knows(shop
     assert shop.apply() == {}, "a plan that rests on the lost ledger is not applied"
     assert baseline.due(shop.state) == [], "the deliveries are as they were"
     assert shop.state.lost == ()
+
+
+def decided_by_people(shop: Shop) -> None:
+    """A verdict, a link and a receipt of a registry."""
+    about = {"actor": "sam", "reason": "read", "recorded_at": datetime(2026, 11, 20, 12, tzinfo=UTC)}
+    sides = {f"{side}_{name}": side for side in ("left", "right") for name in ("platform", "account", "record_id")}
+    with shop.state.write_ledger() as connection:
+        verdict = {"review_id": "r", "reviewed_id": "held", "verdict": "stop", "key_hash": "h"}
+        connection.execute(insert(reviews).values(**verdict, **about))
+        connection.execute(insert(links).values(link_id="l", verdict="merge", **sides, **about))
+    file = shop.home.folder / "answer.csv"
+    file.write_text("email,result\njane@b.c,listed\n")
+    day, registry = date(2026, 11, 20), "child_protection_utah"
+    receipts.keep(shop.home, file, Layout(), registry=registry, checked_on=day, whole_list=False, actor="jo")
+
+
+def test_what_people_decided_and_brought_is_restored(shop: Shop, tmp_path: Path) -> None:
+    decided_by_people(shop)
+    new, _ = restored(shop, tmp_path)
+    with new.state.ledger.connect() as connection:
+        assert connection.execute(select(reviews.c.verdict, reviews.c.key_hash)).all() == [("stop", "h")]
+        assert connection.execute(select(links.c.verdict)).all() == [("merge",)]
+    assert receipts.kept(new.home) == receipts.kept(shop.home)
+    with new.open() as connection:
+        warehouse.ensure_raw(connection, [], [])
+        assert receipts.load(new.home, connection) == 1
+    assert {stat.S_IMODE(path.stat().st_mode) for path in new.home.receipts.iterdir()} == {0o600}
+
+
+def test_a_home_with_receipts_is_not_empty(shop: Shop, tmp_path: Path) -> None:
+    file = tmp_path / "backup.tar"
+    backup(shop.home, file)
+    home = Home(tmp_path / "new")
+    receipts.keep(
+        home, None, Layout(), registry="child_protection_utah", checked_on=date(2026, 11, 20),
+        whole_list=True, actor="jo",
+    )  # fmt: skip
+    with pytest.raises(ConfigurationError, match="data/receipts"):
+        restore(home, file)
+
+
+def test_what_people_decided_survives_the_loss_of_the_ledger(shop: Shop) -> None:
+    decided_by_people(shop)
+    with shop.open() as connection:
+        warehouse.ensure_raw(connection, [], [])
+        inputs_reviews.load(shop.state, connection)
+        inputs_links.load(shop.state, connection)
+    shop.publish()
+    shop.state.close()
+    for path in shop.home.state.glob("ledger.db*"):
+        path.unlink()
+    shop.state = State.of(shop.home)
+    with shop.state.ledger.connect() as connection:
+        kept = connection.execute(select(reviews.c.reviewed_id, reviews.c.verdict, reviews.c.recorded_at)).all()
+        assert kept == [("held", "stop", datetime(2026, 11, 20, 12, tzinfo=UTC))]
+        assert connection.execute(select(links.c.link_id, links.c.right_record_id)).all() == [("l", "right")]
 
 
 def test_a_lost_key_is_refused_beside_either_store(shop: Shop) -> None:

@@ -18,6 +18,7 @@ from tests.landing.senders import make_home, publish_catalogue
 from tests.orchestration.test_cli import ROOT, audiences
 
 WHO = ("--actor", "jo", "--reason", "asked by phone")
+UTAH = ("--registry", "child_protection_utah")
 
 
 @pytest.fixture
@@ -104,6 +105,16 @@ def test_lifting_what_is_not_blocked_is_said_by_the_exit_code(home: Home) -> Non
         (["approve", "twilio:main", *WHO], "no approval"),
         (["baseline", "nowhere:main", *WHO], "known are"),
         (["restore", "nowhere.tar"], "not empty"),
+        (["registry", "import", "--registry", "utah", "--checked-on", "2026-11-01", "--actor", "jo"], "known are"),
+        (["registry", "import", *UTAH, "--checked-on", "today", "--actor", "jo"], "2026-11-22"),
+        (["registry", "import", *UTAH, "--checked-on", "2026-11-01", "--actor", "jo"], "--whole-list"),
+        (["registry", "import", "a.csv", *UTAH, "--checked-on", "2026-11-01", "--actor", "jo"], "no file a.csv"),
+        (["registry", "import", "--reads", "yes", *UTAH, "--checked-on", "2026-11-01", "--actor", "jo"], "word=result"),
+        (["registry", "retract", "ab12", *WHO], "names no receipt"),
+        (["review", "decide", "x", "--stop", *WHO], "No build has been published"),
+        (["review", "decide", "x", *WHO], "--stop"),
+        (["link", "shopify:1", "klaviyo:main:2", *WHO], "platform:account:record_id"),
+        (["unlink", "shopify:main:1", "klaviyo:main:2", *WHO], "No build has been published"),
     ],
     ids=lambda value: " ".join(value[:3]) if isinstance(value, list) else None,
 )

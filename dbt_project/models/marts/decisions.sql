@@ -57,18 +57,7 @@ ages as (
 
 -- Whoever else uses an identifier must be of age, too.
 others as (
-    select
-        users.person_id,
-        users.identifier_type,
-        users.identifier,
-        ages.product_category,
-        ages.channel,
-        list_distinct(flatten(list(ages.reason_codes))) as reason_codes,
-        list_distinct(flatten(list(ages.age_evidence_ids))) as age_evidence_ids,
-        min(ages.next_change_at) as next_change_at
-    from {{ ref('other_users') }} as users
-    inner join ages on users.other_person_id = ages.person_id
-    group by all
+    select * from {{ ref('other_users_ages') }}
 ),
 
 coming as (
@@ -335,14 +324,14 @@ select
         when len(judged.found) = 0 then ['ok']
         else list_filter(codes.in_order, lambda code: list_contains(judged.found, code))
     end as reason_codes,
-    list_distinct(list_filter(
+    list_sort(list_distinct(list_filter(
         flatten([
             coalesce(judged.suppression_ids, []),
             [judged.consent_event_id, judged.ground_id, judged.listing_id],
             coalesce(judged.age_evidence_ids, [])
         ]),
         lambda id: id is not null
-    )) as evidence_ids,
+    ))) as evidence_ids,
     rules.rule_version,
     len(judged.found) = 0 as eligible,
     -- A source that fell silent lets nobody in and throws nobody out.

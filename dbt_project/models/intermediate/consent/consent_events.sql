@@ -99,7 +99,7 @@ select
     statements.age_capable_at_capture,
     statements.scope,
     statements.has_evidence,
-    statements.category,
+    statements.category::varchar as category,
     -- A clock up to five minutes fast is believed; beyond, receipt is all that is certain.
     {{ not_ahead('statements.effective_lo') }} as effective_lo,
     coalesce({{ not_ahead('statements.effective_hi') }}, statements.recorded_at) as effective_hi,

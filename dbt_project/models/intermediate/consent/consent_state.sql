@@ -6,36 +6,16 @@ kinds as (
     select * from {{ ref('channel_kinds') }}
 ),
 
--- Beside the questions asked, every channel as a whole: what `withdrawals` pushes.
-asked as (
-    select distinct
-        world,
-        channel,
-        purpose,
-        topic,
-        sender,
-        as_of,
-        known_at
-    from questions
-    union
-    select
-        clock.world,
-        channels.channel,
-        'marketing' as purpose,
-        '*' as topic,
-        'any' as sender,
-        clock.as_of,
-        clock.known_at
-    from {{ ref('channels') }} as channels
-    cross join {{ ref('clock') }} as clock
-),
-
 -- Scopes and statements are weighed as numbers: groups of texts would have to fit in memory.
 scopes as (
     select
         *,
         row_number() over (order by world, channel, purpose, topic, sender) as scope_number
-    from asked
+    from {{ ref('consent_scopes') }}
+),
+
+resolved as (
+    select * from {{ ref('reached_statements') }}
 ),
 
 -- Our own write of a block by hand is no statement: the block itself speaks as long as it stands.
@@ -58,57 +38,6 @@ known_before as (
         hidden.state = 'last_known'
         and shown.state not in ('last_known', 'unknown')
     group by hidden.consent_event_id
-),
-
--- Whom a withdrawal reaches beyond the identifier it names.
-reached as (
-    select * from {{ ref('fact_identifiers') }}
-),
-
--- Grants are of the one identifier that they name; withdrawals of all that may be meant by it.
-resolved as (
-    select
-        *,
-        true as is_named
-    from statements
-    where identifier is not null
-    union all by name
-    select
-        statements.* exclude (identifier),
-        reached.identifier,
-        -- One that names a record only names all its identifiers.
-        reached.is_named or len(coalesce(statements.suppression_keys, [])) = 0 as is_named
-    from statements
-    inner join reached
-        on
-            statements.consent_event_id = reached.fact_id
-            and statements.identifier_type = reached.identifier_type
-    where
-        statements.state = 'withdrawn'
-        and coalesce(statements.identifier <> reached.identifier, true)
-    union all by name
-    -- One of all channels follows the person to all of them.
-    select
-        statements.* exclude (identifier_type, identifier, channel),
-        reached.identifier_type,
-        reached.identifier,
-        '*' as channel,
-        true as is_named
-    from statements
-    inner join reached on statements.consent_event_id = reached.fact_id
-    where statements.scope = 'all_channels' and statements.state = 'withdrawn'
-    union all by name
-    -- Any objection to marketing keeps the person out of what is uploaded for advertising.
-    select
-        statements.* exclude (identifier_type, identifier, channel, topic),
-        reached.identifier_type,
-        reached.identifier,
-        'ads_audience' as channel,
-        '*' as topic,
-        true as is_named
-    from statements
-    inner join reached on statements.consent_event_id = reached.fact_id
-    where statements.purpose in ('*', 'marketing') and statements.state = 'withdrawn'
 ),
 
 heard as (
@@ -282,3 +211,5 @@ from proven
 left join statements on {{ hash_in('proven.statement') }} = hash(statements.consent_event_id)
 left join statements as asked
     on {{ hash_in('proven.asked_statement') }} = hash(asked.consent_event_id)
+-- Implied consent alone is no state of its own.
+where proven.finding is not null

@@ -76,35 +76,43 @@ lawful as (
     inner join bases on places.country = bases.country
     group by places.person_id, bases.basis, bases.channel
     having count(*) = any_value(places.place_count)
+),
+
+granted as (
+    select
+        grounds.person_id,
+        keys.world,
+        keys.identifier_type,
+        keys.identifier,
+        lawful.channel,
+        goods.product_category,
+        grounds.ground_id,
+        grounds.given_at,
+        coalesce(
+            grounds.given_at + to_months(lawful.months), 'infinity'::timestamptz
+        ) as granted_until
+    from grounds
+    inner join lawful
+        on grounds.person_id = lawful.person_id and grounds.basis = lawful.basis
+    inner join keys
+        on
+            grounds.person_id = keys.person_id
+            and keys.identifier_type = case lawful.channel when 'email' then 'email' else 'phone' end
+            and coalesce(grounds.identifier = keys.identifier, true)
+    -- A soft opt-in is good for the goods that it came with.
+    inner join goods
+        on keys.world = goods.world and grounds.category in ('*', goods.product_category)
 )
 
+-- The ground that lasts longest.
 select
-    grounds.person_id,
-    keys.world,
-    keys.identifier_type,
-    keys.identifier,
-    lawful.channel,
-    goods.product_category,
-    arg_max(grounds.ground_id, grounds.given_at) as ground_id,
-    max(grounds.given_at) as granted_at,
-    max(
-        coalesce(grounds.given_at + to_months(lawful.months), 'infinity'::timestamptz)
-    ) as granted_until
-from grounds
-inner join lawful
-    on grounds.person_id = lawful.person_id and grounds.basis = lawful.basis
-inner join keys
-    on
-        grounds.person_id = keys.person_id
-        and keys.identifier_type = case lawful.channel when 'email' then 'email' else 'phone' end
-        and coalesce(grounds.identifier = keys.identifier, true)
--- A soft opt-in is good for the goods that it came with.
-inner join goods
-    on keys.world = goods.world and grounds.category in ('*', goods.product_category)
-group by
-    grounds.person_id,
-    keys.world,
-    keys.identifier_type,
-    keys.identifier,
-    lawful.channel,
-    goods.product_category
+    person_id,
+    world,
+    identifier_type,
+    identifier,
+    channel,
+    product_category,
+    arg_max(ground_id, (granted_until, given_at, ground_id)) as ground_id,
+    max(granted_until) as granted_until
+from granted
+group by all

@@ -24,25 +24,39 @@ with receipts as (
         retracted_at
     from {{ source('audiences', 'registry_receipts') }}
     {%- endif %}
+),
+
+told as (
+    select
+        *,
+        case
+            when starts_with(identifier, '@') then 'domain'
+            when contains(identifier, '@') then 'email'
+            else 'phone'
+        end as identifier_type,
+        -- A whole domain is listed as @example.com.
+        case
+            when starts_with(identifier, '@') then lower(identifier)
+            when contains(identifier, '@') then {{ told_email('identifier') }}
+            else {{ told_phone('identifier') }}
+        end as told
+    from receipts
 )
 
 select
-    receipts.world,
-    receipts.world || receipts.fact_id as fact_id,
-    receipts.registry,
-    coalesce(starts_with(receipts.identifier, '@'), false) as is_domain,
-    -- A whole domain is listed as @example.com.
-    receipts.world || case
-        when starts_with(receipts.identifier, '@') then lower(receipts.identifier)
-        when contains(receipts.identifier, '@') then {{ told_email('receipts.identifier') }}
-        else {{ told_phone('receipts.identifier') }}
-    end as identifier,
-    receipts.result,
-    receipts.since,
-    receipts.compared_at
-from receipts
-inner join {{ ref('clock') }} as clock on receipts.world = clock.world
+    told.world,
+    told.world || told.fact_id as fact_id,
+    told.registry,
+    told.identifier_type,
+    told.told,
+    told.identifier_type = 'domain' as is_domain,
+    told.world || told.told as identifier,
+    told.result,
+    told.since,
+    told.compared_at
+from told
+inner join {{ ref('clock') }} as clock on told.world = clock.world
 where
-    receipts.recorded_at <= clock.known_at
-    and receipts.compared_at <= clock.as_of
-    and coalesce(receipts.retracted_at > clock.known_at, true)
+    told.recorded_at <= clock.known_at
+    and told.compared_at <= clock.as_of
+    and coalesce(told.retracted_at > clock.known_at, true)

@@ -73,6 +73,17 @@ told as (
     left join accounts
         on events.platform = accounts.platform and events.account = accounts.account
     where events.record_id is null
+    union
+    -- Only what a registry has is sought in every spelling.
+    select
+        receipts.identifier_type,
+        receipts.told,
+        case receipts.identifier_type
+            when 'phone' then {{ read_in('receipts.told', ['registries.country']) }} else ''
+        end as read_in
+    from {{ ref('registry_receipts') }} as receipts
+    inner join {{ ref('registries') }} as registries on receipts.registry = registries.registry
+    where receipts.result <> 'clear'
 )
 
 select * from told

@@ -10,7 +10,9 @@ rules as (
 
 typed_dates as (
     select
-        'hubspot:' || account || ':contact:' || record_id || ':' || birth_date as age_evidence_id,
+        -- The date itself stays out of ids, which reports and state show.
+        'hubspot:' || account || ':contact:' || record_id || ':' || md5(record_id || birth_date)
+            as age_evidence_id,
         account,
         record_id,
         'dob' as kind,

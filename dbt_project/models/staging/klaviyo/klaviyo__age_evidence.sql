@@ -4,7 +4,9 @@ with profiles as (
 )
 
 select
-    'klaviyo:' || account || ':profile:' || record_id || ':' || birth_date as age_evidence_id,
+    -- The date itself stays out of ids, which reports and state show.
+    'klaviyo:' || account || ':profile:' || record_id || ':' || md5(record_id || birth_date)
+        as age_evidence_id,
     account,
     record_id,
     'dob' as kind,

@@ -1,0 +1,78 @@
+{{ config(materialized='view') }}
+
+-- Our own write of a block by hand is no statement: the block itself speaks as long as it stands.
+with statements as (
+    select
+        consent_event_id,
+        platform,
+        account,
+        world,
+        identifier_type,
+        identifier,
+        suppression_keys,
+        sender,
+        channel,
+        purpose,
+        topic,
+        state,
+        basis,
+        actor,
+        scope,
+        has_evidence,
+        category,
+        effective_lo,
+        effective_hi,
+        recorded_at,
+        expires_at
+    from {{ ref('consent_events') }}
+    where origin_write_id is null
+),
+
+-- Whom a withdrawal reaches beyond the identifier it names.
+reached as (
+    select * from {{ ref('fact_identifiers') }}
+)
+
+-- Grants are of the one identifier that they name; withdrawals of all that may be meant by it.
+select
+    statements.*,
+    true as is_named
+from statements
+where identifier is not null
+union all by name
+select
+    statements.* exclude (identifier),
+    reached.identifier,
+    -- One that names a record only names all its identifiers.
+    reached.is_named or len(coalesce(statements.suppression_keys, [])) = 0 as is_named
+from statements
+inner join reached
+    on
+        statements.consent_event_id = reached.fact_id
+        and statements.identifier_type = reached.identifier_type
+where
+    statements.state = 'withdrawn'
+    and coalesce(statements.identifier <> reached.identifier, true)
+union all by name
+-- One of all channels follows the person to all of them.
+select
+    statements.* exclude (identifier_type, identifier, channel),
+    reached.identifier_type,
+    reached.identifier,
+    '*' as channel,
+    true as is_named
+from statements
+inner join reached on statements.consent_event_id = reached.fact_id
+where statements.scope = 'all_channels' and statements.state = 'withdrawn'
+union all by name
+-- Any objection to marketing keeps the person out of what is uploaded for advertising.
+select
+    statements.* exclude (identifier_type, identifier, channel, topic),
+    reached.identifier_type,
+    reached.identifier,
+    'ads_audience' as channel,
+    '*' as topic,
+    true as is_named
+from statements
+inner join reached on statements.consent_event_id = reached.fact_id
+where statements.purpose in ('*', 'marketing') and statements.state = 'withdrawn'

@@ -1,0 +1,87 @@
+"""When destinations took our withdrawals and removals, brought into the warehouse before each build.
+
+State knows identifiers as keyed hashes only. The warehouse knows which identifiers have withdrawn, so those alone are
+hashed and matched, and the key stays out of every model.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+from sqlalchemy import select
+
+from orchestration.activation import accepted
+from orchestration.activation.ledger import reading
+from orchestration.activation.members import install_key
+from orchestration.activation.state import State, memberships
+from orchestration.warehouse import has_table
+
+#: Reasons of removals that are a withdrawal's.
+_WITHDRAWN = ("withdrawn", "spam_complaint")
+_REMOVALS = pa.schema(
+    [pa.field(name, pa.string()) for name in ("membership_id", "platform", "account", "channel", "record_id")]
+    + [pa.field("changed_at", pa.timestamp("us", tz="UTC"))]
+)
+
+
+def record(connection: duckdb.DuckDBPyConnection, state: State) -> int:
+    """Add what has been answered since the last build; returns how many rows that were."""
+    before = _count(connection)
+    if has_table(connection, "marts", "withdrawals"):
+        install_key(connection, state.key)
+        connection.register("answered", accepted.written_withdrawals(state))
+        connection.execute(
+            """
+            INSERT INTO raw_audiences.honours BY NAME
+            WITH ours AS (
+                SELECT DISTINCT channel, identifier, keyed_hash(identifier_type || ':' || identifier) AS key_hash
+                FROM marts.withdrawals
+            ),
+            found AS (
+                SELECT DISTINCT
+                    'withdrawal' AS answer,
+                    sha256(concat_ws(chr(31), answered.platform, answered.account, answered.channel,
+                        answered.key_hash, answered.accepted_at)) AS answer_id,
+                    answered.platform, answered.account, answered.channel, ours.identifier,
+                    answered.accepted_at::TIMESTAMPTZ AS accepted_at
+                FROM answered JOIN ours USING (channel, key_hash)
+            )
+            FROM found ANTI JOIN raw_audiences.honours AS known USING (answer_id)
+            """
+        )
+        connection.unregister("answered")
+    newest = connection.execute(
+        "SELECT max(accepted_at) FROM raw_audiences.honours WHERE answer = 'removal'"
+    ).fetchone()
+    connection.register("removed", _removals(state, newest[0] if newest else None))
+    connection.execute(
+        """
+        INSERT INTO raw_audiences.honours BY NAME
+        WITH found AS (
+            SELECT
+                'removal' AS answer, sha256(membership_id || chr(31) || changed_at) AS answer_id,
+                platform, account, channel, record_id, changed_at AS accepted_at
+            FROM removed
+        )
+        FROM found ANTI JOIN raw_audiences.honours AS known USING (answer_id)
+        """
+    )
+    connection.unregister("removed")
+    return _count(connection) - before
+
+
+def _removals(state: State, since: datetime | None) -> pa.Table:
+    """Members who were taken out because of a withdrawal, from the newest one known on."""
+    query = select(*(memberships.c[name] for name in _REMOVALS.names))
+    query = query.where(memberships.c.status == "removed", memberships.c.reason.in_(_WITHDRAWN))
+    if since is not None:
+        query = query.where(memberships.c.changed_at >= since)
+    with reading(state.deliveries) as connection:
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+    return pa.Table.from_pylist(rows, schema=_REMOVALS)
+
+
+def _count(connection: duckdb.DuckDBPyConnection) -> int:
+    return int((connection.execute("SELECT count(*) FROM raw_audiences.honours").fetchone() or (0,))[0])
