@@ -347,12 +347,13 @@ def _relay_address(story: Story) -> None:
 
 
 def _minor_in_the_family(story: Story) -> None:
-    """A son of fifteen uses his father's address."""
+    """A son of fifteen uses his father's address; in New York he may consent to ordinary mail himself."""
     story.person("Otto")
-    story.vaper()
-    story.bought()
+    story.vaper(region="NY")
+    story.bought(region="NY")
+    story.people[-1].records[0].region = "NY"
     story.person("Tim")
-    story.at("hubspot", story.mail, birth_date=story.born(15, 40).isoformat(), country="US", region="CA")
+    story.at("hubspot", story.mail, birth_date=story.born(15, 40).isoformat(), country="US", region="NY")
 
 
 def _unproven_in_the_family(story: Story) -> None:
@@ -421,8 +422,18 @@ def _child(story: Story) -> None:
     story.bought()
 
 
-def _turned_thirteen(story: Story) -> None:
-    story.customer(days=5, birth_date=story.born(13, 40).isoformat())
+def _thirteen_in_new_york(story: Story) -> None:
+    story.customer(days=5, birth_date=story.born(13, 40).isoformat(), region="NY")
+    story.bought(region="NY")
+
+
+def _consented_before_thirteen(story: Story) -> None:
+    story.customer(days=60, birth_date=story.born(13, 40).isoformat(), region="NY")
+    story.bought(region="NY")
+
+
+def _fifteen_in_california(story: Story) -> None:
+    story.customer(birth_date=story.born(15, 40).isoformat())
     story.bought()
 
 

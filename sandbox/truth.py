@@ -161,6 +161,8 @@ class Truth:
         if age.is_child(circle, self.as_of):
             reasons.append("minor")
         granted = self.consents.granted_at(rule.channel, identifier)
+        if granted and not age.AgeOf(person, self.as_of).could_consent(granted, age.of_data_consent(person)):
+            reasons.append("capacity_void")
         reasons += registries.against(self.facts.receipts, rule.channel, rule.category, identifier, granted, self.as_of)
         if rule.category != "none":
             reasons += self._against_goods(person, identifier, places, granted)

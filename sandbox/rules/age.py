@@ -12,7 +12,9 @@ from sandbox.rules.people import Holder, People
 
 #: What forms and systems put in by themselves.
 _DEFAULTS = frozenset({date(1, 1, 1), date(1899, 12, 30), date(1900, 1, 1), date(1970, 1, 1), date(2000, 1, 1)})
-_OLDEST, _FLOOR, _CHILD = 115, 18, 13
+_OLDEST, _FLOOR = 115, 18
+#: From which age on people consent to the use of their data themselves; where the place is unknown, the highest.
+_OF_DATA: dict[object, int] = {("US", "CA"): 16, "US": 13, "GB": 13, "CA": 14}
 #: A proof by a provider is bound to whoever ordered under its name within this time.
 _ANCHOR_MONTHS = 24
 _TICKS = {"21+": 21, "18+": 18}
@@ -65,7 +67,7 @@ class AgeOf:
 
     def reasons(self, years: int) -> list[str]:
         """Why it is not proven, by a provider, that the person is of an age."""
-        young = [born for born in self._doubts() if turns(born, years) > self.today]
+        young = self.is_younger_than(years)
         failed = [one for one in self.failed if not any(p.order.processed_at > one.processed_at for p in self.proofs)]
         known = [born for born, _ in self.born]
         old = bool(self.proofs) or any(turns(born, years) <= self.today for born in known)
@@ -85,6 +87,10 @@ class AgeOf:
             for born, name in self.born
         )
 
+    def is_younger_than(self, years: int) -> bool:
+        """Whether a credible birth date says so."""
+        return any(turns(born, years) > self.today for born in self._doubts())
+
     def _doubts(self) -> list[date]:
         """Birth dates that no proof of the same name outweighs."""
         return [born for born, name in self.born if all(proof.name != name for proof in self.proofs)]
@@ -97,18 +103,22 @@ class AgeOf:
 
 def is_minor(circle: Iterable[Holder], as_of: datetime) -> bool:
     """Whether anybody who may use these records is younger than restricted goods may ever be advertised to."""
-    return any(
-        keys.at_school(raw)
-        or ((born := _credible(holder.record.birth_date, today(as_of))) and turns(born, _FLOOR) > today(as_of))
-        for holder in circle
-        for raw in (holder.record.own or {""})
-    )
+    people = {holder.person.person: holder for holder in circle}.values()
+    at_school = any(keys.at_school(raw) for holder in people for record in holder.person.records for raw in record.own)
+    return at_school or any(AgeOf(holder.person, as_of).is_younger_than(_FLOOR) for holder in people)
 
 
 def is_child(circle: Iterable[Holder], as_of: datetime) -> bool:
     """Whether anybody who may use these records is too young to be written to at all."""
-    born = (_credible(holder.record.birth_date, today(as_of)) for holder in circle)
-    return any(turns(one, _CHILD) > today(as_of) for one in born if one)
+    people = {holder.person.person: holder.person for holder in circle}.values()
+    return any(AgeOf(person, as_of).is_younger_than(of_data_consent(person)) for person in people)
+
+
+def of_data_consent(person: Person) -> int:
+    """The age of own consent where somebody lives; the highest of all where that is unknown."""
+    places = {(record.country, record.region) for record in person.records if record.country}
+    ages = [_OF_DATA.get(place) or _OF_DATA.get(place[0] or "", 16) for place in places]
+    return max(ages, default=16)
 
 
 def others(people: People, person: Person, identifier: str) -> list[Person]:
