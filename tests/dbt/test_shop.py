@@ -25,6 +25,7 @@ def test_recent_buyers_are_those_who_said_yes_last(shop: Build) -> None:
     assert admitted(shop, "recent_buyers") == {
         "ann@example.com",
         "back@example.com",
+        "forgave@example.com",
         "two@example.com",
         "ordered@example.com",
         "earlier@example.com",
@@ -42,6 +43,7 @@ def test_every_excluded_buyer_has_the_reason(shop: Build) -> None:
         "dee@example.com": ["unknown"],
         "pending@example.com": ["pending"],
         "bounced@example.com": ["hard_bounce"],
+        "complained@example.com": ["spam_complaint"],
         "hook@example.com": ["withdrawn"],
         "clicked@example.com": ["withdrawn"],
         "erased@example.com": ["erased"],
@@ -174,7 +176,9 @@ def test_withdrawals_name_who_already_holds_them(shop: Build) -> None:
     assert held["bob@example.com", "email"] == ("withdrawn", ["klaviyo:main"])
     assert held["hook@example.com", "email"] == ("withdrawn", ["shopify:main"])
     assert held["+14155550152", "sms"] == ("withdrawn", ["twilio:main"])
-    assert ("back@example.com", "email") not in held
+    assert held["complained@example.com", "email"] == ("spam_complaint", ["klaviyo:main"])
+    # Whoever has come back by a double opt-in is not unsubscribed anywhere.
+    assert not held.keys() & {("back@example.com", "email"), ("forgave@example.com", "email")}
     assert ("maybe-so@example.com", "email") not in held  # a value nobody knows is not written to other platforms
 
 
