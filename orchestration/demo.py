@@ -188,5 +188,5 @@ def chosen(sandbox: Sandbox, as_of: datetime, audience: str) -> list[str]:
     """The e-mail of one person whom Klaviyo holds in an audience now, and of one whose age keeps them out."""
     told = sandbox.truth(as_of)["audiences"][audience]
     member = min(sandbox.members()["klaviyo"][told["members"]["klaviyo"]["target"]])
-    too_young = next(name for name, person in told["people"].items() if person["reason"] == "under_age")
+    too_young = next(name for name, person in told["people"].items() if "under_age" in person["reasons"])
     return [sandbox.person(who)["emails"][0] for who in (f"klaviyo:{member}", too_young)]

@@ -71,13 +71,10 @@ class AgeOf:
         failed = [one for one in self.failed if not any(p.order.processed_at > one.processed_at for p in self.proofs)]
         known = [born for born, _ in self.born]
         old = bool(self.proofs) or any(turns(born, years) <= self.today for born in known)
+        weak = [] if self.proofs else ["age_level_low" if known or self.ticks else "age_no_evidence"]
         if young:
-            return ["age_conflict", "under_age"] if old or failed else ["under_age"]
-        if failed:
-            return ["age_conflict"]
-        if self.proofs:
-            return []
-        return ["age_level_low" if known or self.ticks else "age_no_evidence"]
+            return [*weak, "under_age", *(["age_conflict"] if old or failed else [])]
+        return ["age_conflict", *weak] if failed else weak
 
     def could_consent(self, at: datetime, years: int) -> bool:
         """Whether nothing says that the person was too young when consenting; a later proof does not reach back."""

@@ -67,7 +67,7 @@ class Consents:
         closing = [self._when(said) for one in reached for said in self._closing.get((channel, one), ())]
         if closing and not any(at > max(closing) for at in acts):
             reasons.append("withdrawn")
-        elif not (places == {"CA"} and bought and channel == "email" and not closing):
+        if not (places == {"CA"} and bought and channel == "email" and not closing):
             reasons += self._missing(channel, identifier, granted, erased, abroad=bool(places - {"US"}))
         return list(dict.fromkeys(reasons))
 

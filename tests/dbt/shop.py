@@ -68,7 +68,7 @@ def buyers(raw: Raw) -> None:
     raw.order(112, 10, ago(days=3))
     raw.customer(11, "two@example.com", None)
     raw.customer(12, None, "+14155550112")
-    raw.order(113, 12, ago(days=3))
+    raw.order(113, 11, ago(days=3))
     raw.profile("K11", "two@example.com", "+14155550112")
 
 

@@ -214,7 +214,7 @@ def born(text: str) -> list[Record]:
         (vaper(tags="Age Verified", records=born("2003-01-01")), "ok"),
         (vaper(tags="Age Verified", records=born("2005-11-22")), "capacity_void"),
         (vaper(records=born("2005-11-22")), "age_level_low"),
-        (vaper(records=born("2005-11-23")), "under_age"),
+        (vaper(records=born("2005-11-23")), "age_level_low"),
         (vaper(records=born("2010-01-01")), "minor"),
         (vaper(tags="Age Verified", place="GB"), "category_prohibited_on_channel"),
         (vaper(tags="Age Verified", place="CA"), "category_prohibited_on_channel"),
