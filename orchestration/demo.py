@@ -24,6 +24,7 @@ from orchestration.approving import approve_all
 from orchestration.demo_shop import bring_receipts, demo_home, start_sandbox
 from orchestration.home import Home
 from orchestration.processes import Children, free_port, listening
+from orchestration.registering import bring_all
 from orchestration.reporting import page, runs
 from orchestration.running import execute
 from sandbox.client import Sandbox
@@ -79,6 +80,7 @@ def run_demo(*, people: int, seed: int, fresh: bool, as_json: bool) -> int:
         start_sandbox(children, home, people=people, seed=seed, receiver=receiver, fresh=fresh)
         if stand_ins := approve_all(home, actor="demo", reason="stand-ins of our own"):
             say(f"Approving the first push to our own stand-ins: {', '.join(stand_ins)}")
+        say(f"Nobody of the generated shop is on a registry: {', '.join(bring_all(home, actor='demo'))}")
         children.start("receiver", ["orchestration.cli", "receive", "--port", str(port)])
         sandbox = Sandbox.connect(home.data / "sandbox")
         say("Bringing what registries answered")

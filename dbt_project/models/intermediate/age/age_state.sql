@@ -31,15 +31,12 @@ overruled as (
             and judged.channel = proofs.channel
             and coalesce(judged.bound_name = proofs.bound_name, true)
     where
-        not judged.is_old_enough
-        and (
-            (judged.kind = 'dob' and proofs.level > judged.level)
-            or (
-                judged.kind in ('fail', 'under')
-                and proofs.level >= judged.level
-                and proofs.level > 2
-                and proofs.verified_at > judged.verified_at
-            )
+        (judged.kind = 'dob' and proofs.level > judged.level)
+        or (
+            judged.kind in ('fail', 'under')
+            and proofs.level >= judged.level
+            and proofs.level > 2
+            and proofs.verified_at > coalesce(judged.verified_at, judged.recorded_at)
         )
     group by all
 ),
