@@ -81,15 +81,15 @@ def bring_receipts(home: Home, answers: Mapping[str, Mapping[str, Any]]) -> None
     folder = home.data / "registries"
     folder.mkdir(parents=True, exist_ok=True)
     layout = Layout(column="identifier", result_column="result", since_column="since")
-    for registry, answer in answers.items():
-        file = folder / f"{registry}.csv" if answer["found"] else None
+    for name, answer in answers.items():
+        file = folder / f"{name}.csv" if answer["found"] else None
         if file:
             with file.open("w", newline="") as opened:
                 writer = csv.DictWriter(opened, ["identifier", "result", "since"])
                 writer.writeheader()
                 writer.writerows(answer["found"])
         day = date.fromisoformat(answer["compared_on"])
-        receipts.keep(home, file, layout, registry=registry, checked_on=day, whole_list=True, actor="demo")
+        receipts.keep(home, file, layout, registry=name, checked_on=day, whole_list=True, actor="demo")
 
 
 def serve_sandbox(*, people: int, seed: int, receiver: str, as_json: bool = False) -> int:
