@@ -50,10 +50,12 @@ def _start(
     if with_sandbox:
         from orchestration.approving import approve_all
         from orchestration.demo_shop import start_sandbox
+        from orchestration.registering import bring_all
 
         sandbox = start_sandbox(children, home, people=people, seed=1, receiver=receiver)
         if stand_ins := approve_all(home, actor="dev", reason="stand-ins of our own"):
             console.out.print(f"Approving the first push to our own stand-ins: {', '.join(stand_ins)}")
+        console.out.print(f"Nobody of the generated shop is on a registry: {', '.join(bring_all(home, actor='dev'))}")
         addresses += [(f"stand-in {name}", url) for name, url in sandbox.urls.items()]
     command = ["orchestration.cli", "receive", "--port", str(receiver_port)]
     children.start("receiver", command)

@@ -13,7 +13,7 @@ import duckdb
 from dlt_sources.errors import ConfigurationError
 from orchestration import console
 from orchestration.home import Home
-from orchestration.inputs import receipts, registries
+from orchestration.inputs import receipts, registries, rules
 from orchestration.inputs.reading import Layout
 from orchestration.inputs.receipts import Kept, Receipt
 
@@ -76,6 +76,18 @@ def show(*, as_json: bool) -> int:
     else:
         _print_standing(found, kept)
     return 1 if any(one.keeps_closed for one in found) else 0
+
+
+def bring_all(home: Home, *, actor: str) -> list[str]:
+    """Bring, for every registry that closes something, that the whole list was compared today and nothing found.
+
+    For people who do not exist; returns the names of the registries.
+    """
+    needed = [one.name for one in rules.registries().values() if one.needed]
+    today = datetime.now(UTC).date()
+    for name in needed:
+        receipts.keep(home, None, Layout(), registry=name, checked_on=today, whole_list=True, actor=actor)
+    return needed
 
 
 def retract(beginning: str, *, actor: str, reason: str, as_json: bool) -> int:

@@ -188,4 +188,14 @@ def test_tests_mirror_the_tree() -> None:
     rooms = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and not path.name.startswith("_")}
     mirrored = {"dlt_sources", "platforms", "dbt", "expectations", "orchestration", "landing", "activation", "sandbox"}
     assert mirrored <= rooms
-    assert rooms <= mirrored | {"deciding", "identity", "proving", "cases", "oracle", "chaos", "end_to_end", "benchmarks"}
+    assert rooms <= mirrored | {
+        "deciding",
+        "identity",
+        "inputs",
+        "proving",
+        "cases",
+        "oracle",
+        "chaos",
+        "end_to_end",
+        "benchmarks",
+    }

@@ -3,7 +3,8 @@
     that replaced the segment, so that a failure leaves the last good three tables.
 
     admitted = (segment + enterers) with an eligible decision - leavers - holdout
-    leavers: a leave_on event at or after `since`, or any when the segment has no `since`
+    leavers: a leave_on event at or after `since`, or any when the segment has no `since`, of the
+    person or of anybody who may be the same, as the speed lane removes them
     enterers: an enter_on event that no leave_on event followed
     holdout: a draw fixed by audience and person
 #}
@@ -12,6 +13,7 @@
     {%- set events = ref('customer_events') -%}
     {%- set clock = ref('clock') -%}
     {%- set blocks = ref('person_blocks') -%}
+    {%- set circles = ref('person_circles') -%}
     {%- if execute -%}
         {%- set faults = twin_faults(model) -%}
         {%- set columns = adapter.get_columns_in_relation(this) | map(attribute='name') | list -%}
@@ -21,7 +23,7 @@
                 'models/segments/' ~ model.name ~ '.yml: ' ~ faults | join(' ')
             ) }}
         {%- endif -%}
-        {{ admission_sql(model.name, model.config.meta.audience, columns, decisions, events, clock, blocks) }}
+        {{ admission_sql(model.name, model.config.meta.audience, columns, decisions, events, clock, blocks, circles) }}
     {%- endif -%}
 {% endmacro %}
 
@@ -50,7 +52,7 @@
     {{ return(faults) }}
 {% endmacro %}
 
-{% macro admission_sql(name, audience, columns, decisions, events, clock, blocks) %}
+{% macro admission_sql(name, audience, columns, decisions, events, clock, blocks, circles) %}
     {%- set traits = columns | reject('in', ['person_id', 'since']) | list -%}
     {%- set leave_on = event_names(audience.get('leave_on')) -%}
     {%- set enter_on = event_names(audience.get('enter_on')) -%}
@@ -64,7 +66,7 @@
         from {{ this }}
     ),
 
-    turns as (
+    own_turns as (
         select
             person_id,
             max(occurred_at) filter (where event_name in {{ literals(leave_on) }}) as left_at,
@@ -74,6 +76,38 @@
             person_id is not null
             and event_name in {{ literals(leave_on + enter_on) }}
             and recorded_at <= (select known_at from {{ clock }})
+        group by person_id
+    ),
+
+    left_circles as (
+        select
+            circles.circle,
+            max(own_turns.left_at) as left_at
+        from own_turns
+        inner join {{ circles }} as circles on own_turns.person_id = circles.person_id
+        where own_turns.left_at is not null
+        group by circles.circle
+    ),
+
+    turns as (
+        select
+            person_id,
+            max(left_at) as left_at,
+            max(entered_at) as entered_at
+        from (
+            select
+                person_id,
+                null::timestamptz as left_at,
+                entered_at
+            from own_turns
+            union all
+            select
+                circles.person_id,
+                left_circles.left_at,
+                null as entered_at
+            from left_circles
+            inner join {{ circles }} as circles on left_circles.circle = circles.circle
+        ) as turned
         group by person_id
     ),
 

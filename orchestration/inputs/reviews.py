@@ -22,11 +22,11 @@ from dlt_sources.errors import ConfigurationError
 from dlt_sources.platform import Identifier
 from orchestration.activation import blocking
 from orchestration.activation.blocking import Blocked
+from orchestration.activation.evidence import mask
 from orchestration.activation.keys import keyed_hash
 from orchestration.activation.ledger import reading
 from orchestration.activation.speed_lane import Worker
 from orchestration.activation.state import State, reviews
-from orchestration.activation.why import mask
 from orchestration.home import Home
 from orchestration.landing.by_hand import Order
 from orchestration.warehouse import has_table
@@ -88,8 +88,8 @@ def waiting_in(connection: duckdb.DuckDBPyConnection, state: State, *, show: boo
         return []
     held = connection.execute(
         "SELECT suppression_id, 'held', platform, account, coalesce(said_on, '*'), "
-        "coalesce(identifier, told, record_id), coalesce(words, source), effective_at, 1 FROM intermediate.suppressions "
-        "WHERE kind = 'held_for_review' AND ended_at IS NULL ORDER BY effective_at, 1"
+        "coalesce(identifier, told, record_id), coalesce(words, source), effective_at, 1 "
+        "FROM intermediate.suppressions WHERE kind = 'held_for_review' AND ended_at IS NULL ORDER BY effective_at, 1"
     ).fetchall()
     unread = connection.execute(
         "SELECT concat_ws(':', 'value', platform, coalesce(evidence ->> '$.value', '')), 'vocabulary', platform, "

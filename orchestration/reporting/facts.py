@@ -23,6 +23,7 @@ from orchestration.activation.publish import WAREHOUSE
 from orchestration.activation.state import State, builds, ledger
 from orchestration.building import Built
 from orchestration.home import Home
+from orchestration.inputs import registries, reviews
 from orchestration.reporting import coverage, exposures, latency, why_not
 from orchestration.reporting.deliveries import DeadLetter, Delivery, dead_letters, deliveries
 from orchestration.reporting.runs import Run
@@ -46,6 +47,8 @@ class Report:
     ages: list[coverage.AgeCoverage] = field(default_factory=list)
     exposures: list[exposures.Exposure] = field(default_factory=list)
     sources: list[coverage.Source] = field(default_factory=list)
+    registries: list[registries.Standing] = field(default_factory=list)
+    undecided: list[reviews.Waiting] = field(default_factory=list)
     latencies: list[latency.Latency] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
@@ -65,6 +68,7 @@ def collect(home: Home, run: Run | None, *, under_way: bool = False) -> Report:
     if state is not None:
         with closing(state):
             _read(report, "the destinations", lambda: _from_state(report, state))
+            _read(report, "what waits for a person", lambda: report.undecided.extend(reviews.waiting(home, state)))
     if (home.published / WAREHOUSE).exists():
         _read(report, "the published copy", lambda: _from_copy(report, home))
     report.verdict = judge(
@@ -76,6 +80,8 @@ def collect(home: Home, run: Run | None, *, under_way: bool = False) -> Report:
         deliveries=report.deliveries,
         dead=report.dead,
         sources=report.sources,
+        registries=report.registries,
+        undecided=report.undecided,
         changes=report.built.changes if report.built else None,
     )
     return report
@@ -123,6 +129,7 @@ def _from_copy(report: Report, home: Home) -> None:
     with duckdb.connect(str(home.published / WAREHOUSE), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         report.sources = coverage.sources(connection, report.now)
+        report.registries = registries.standing(home, connection, report.now)
         report.consent = coverage.consent_coverage(connection)
         report.ages = coverage.age_coverage(connection)
         report.exposures = exposures.exposures(connection)

@@ -10,6 +10,8 @@ from typing import Literal
 from orchestration.activation.approvals import command
 from orchestration.activation.changes import Change
 from orchestration.building import Built
+from orchestration.inputs.registries import Standing
+from orchestration.inputs.reviews import Waiting
 from orchestration.reporting.coverage import Source
 from orchestration.reporting.deliveries import DeadLetter, Delivery
 from orchestration.reporting.runs import Run
@@ -49,6 +51,8 @@ def judge(
     deliveries: Sequence[Delivery],
     dead: Sequence[DeadLetter],
     sources: Sequence[Source],
+    registries: Sequence[Standing],
+    undecided: Sequence[Waiting],
     changes: Sequence[Change] | None,
 ) -> Verdict:
     """Judge a run: `published_here` says that the figures' build is this run's own."""
@@ -56,6 +60,8 @@ def judge(
         *_failures(run),
         *_problems(built),
         *_silent(stations, sources),
+        *_uncompared(registries),
+        *_undecided(undecided),
         *_checks(built),
         *_held(deliveries),
         *_by_hand(deliveries),
@@ -158,6 +164,51 @@ def _silent(stations: Sequence[Station], sources: Sequence[Source]) -> list[Todo
         )
         for what in told
     ]
+
+
+def _uncompared(registries: Sequence[Standing]) -> list[Todo]:
+    """Registries whose want of a fresh comparison keeps something closed."""
+    return [
+        Todo(
+            what=f"The registry {one.registry} "
+            + (f"was last compared on {one.last_checked_on}." if one.last_checked_on else "was never compared."),
+            meanwhile=f"Closed in the United States: {', '.join(one.asked)}. {one.waiting:,} people wait for it.",
+            do="The next run takes the newest receipt into account."
+            if one.unloaded
+            else "Compare your addresses with it, then bring its answer.",
+            command="audiences run"
+            if one.unloaded
+            else f"audiences registry import FILE --registry {one.registry} --checked-on DAY --actor YOU",
+        )
+        for one in registries
+        if one.keeps_closed
+    ]
+
+
+def _undecided(undecided: Sequence[Waiting]) -> list[Todo]:
+    """What nobody has read yet."""
+    held = sum(one.kind == "held" for one in undecided)
+    unread = len(undecided) - held
+    found = []
+    if held:
+        found.append(
+            Todo(
+                what=f"{held:,} messages or states wait until a person has read them.",
+                meanwhile="Nobody in them is sent marketing where they may have said stop.",
+                do="Read each and decide.",
+                command="audiences review list",
+            )
+        )
+    if unread:
+        found.append(
+            Todo(
+                what=f"{unread:,} values of platforms are not in the vocabulary.",
+                meanwhile="Each counts as an opt-out.",
+                do="Add a row to dbt_project/seeds/platform_values.csv that says what it means.",
+                command="audiences review list",
+            )
+        )
+    return found
 
 
 def _checks(built: Built | None) -> list[Todo]:

@@ -16,8 +16,9 @@ from typing import Any
 from dlt_sources import accounts, registry
 from orchestration.activation import approvals
 from orchestration.activation.state import State
-from orchestration.demo_shop import write_configuration
+from orchestration.demo_shop import bring_receipts, write_configuration
 from orchestration.home import Home
+from orchestration.registering import bring_all
 from sandbox.client import Sandbox
 from sandbox.server import running
 
@@ -97,11 +98,12 @@ class House:
 
 
 def approve_accounts(home: Home) -> None:
-    """Approve every account of a home as a destination, as its people do after they have looked at the first plans."""
+    """Approve every account of a home as a destination, and say that no registry has anybody of this shop."""
     state = State.of(home)
     for account in accounts.load(registry.all_platforms(), home.folder):
         approvals.approve(state, account.key, "tests", "stand-ins")
     state.close()
+    bring_all(home, actor="tests")
 
 
 @contextmanager
@@ -112,6 +114,7 @@ def house(folder: Path, *, people: int) -> Iterator[House]:
         described = {"urls": sandbox.urls, "config": sandbox.config, "credentials": sandbox.credentials}
         write_configuration(home, described, "")
         approve_accounts(home)
+        bring_receipts(home, sandbox.registries())
         targets = {
             (platform, audience): expected["target"]
             for audience, told in sandbox.truth()["audiences"].items()

@@ -66,7 +66,7 @@ class AgeOf:
 
     def _proves(self, one: Evidence, user: frozenset[str]) -> bool:
         """Whether evidence belongs to a user, has not expired and is still bound to the same person."""
-        return one.record in user and self._fresh(one) and self._bound(one, user)
+        return one.record in user and one.when.lo != LOW and self._fresh(one) and self._bound(one, user)
 
     def _fresh(self, one: Evidence) -> bool:
         end = expiry(self.world, one)
@@ -178,8 +178,7 @@ class AgeOf:
         return [
             one.id
             for one in self.against(limits, self.today)
-            if one.kind == "dob"
-            or (one.kind == "under" and any(0 < one.years <= rule.years for rule in limits))
+            if one.kind == "dob" or (one.kind == "under" and any(0 < one.years <= rule.years for rule in limits))
         ]
 
     def capacity(self, consent: Statement, wanted: Requirements, level: int) -> Capacity:

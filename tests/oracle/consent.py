@@ -85,6 +85,17 @@ def _lifted(ask: Ask, one: Statement, at: datetime) -> bool:
     """
     if one.review_only:
         return False
+    if ask.question.purpose == "transactional" and one.stop_of is not None:
+        # The carrier lets that sender through again at a start word, and at nothing that was ticked elsewhere.
+        return any(
+            other.method == "keyword"
+            and other.sender == one.stop_of
+            and other.lifts
+            and other.target == ask.target
+            and other.when.lo > one.when.hi
+            and other.when.hi <= at
+            for other in ask.statements
+        )
     later = [
         other
         for other in ask.statements
@@ -107,14 +118,15 @@ def _reaches(ask: Ask, one: Statement) -> bool:
 def _valid_there(ask: Ask, one: Statement, where: frozenset[Place]) -> bool:
     """Express consent counts everywhere; implied and soft where the law of every place knows them, for like goods.
 
-    Only the customer creates express consent (section 1), so where opt-in is law nobody else's grant is one.
+    Only the customer creates express consent (section 1), so where opt-in is law nobody else's grant is one; a platform
+    that does not say who acted is read as speaking of the customer.
     """
     if one.state in EXPRESS_STATES:
         by_law = any(
             place.country in assumed.OPT_IN_BY_LAW or (place.country == "US" and ask.channel in assumed.OPT_IN_CHANNELS)
             for place in where
         )
-        return one.actor == "customer" or not by_law
+        return one.actor in ("customer", "unknown") or not by_law
     bases = ask.world.rules.bases
     for place in where:
         row = bases.get((one.basis, place.country, ask.channel)) or bases.get((one.basis, "*", "*"))

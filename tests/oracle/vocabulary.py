@@ -16,6 +16,7 @@ from tests.oracle.times import Interval, plus_months
 
 #: Rule 10: STOP by SMS ends all SMS and MMS marketing.
 TEXTS = frozenset({"sms", "mms"})
+PHONES = TEXTS | {"whatsapp", "voice"}
 STOP_FIELDS = frozenset({"keyword", "error", "wording"})
 #: An unseen value of a platform is a withdrawal, and no row is dropped.
 UNSEEN: Row = {"state": "withdrawn", "suppression_kind": "", "method": "", "scope": "channel_all"}
@@ -137,7 +138,8 @@ class Reader:
                 kind="",
                 nodes=nodes,
                 target=target,
-                channels=TEXTS if closing else frozenset({"sms"}),
+                # Until somebody has read it nobody knows what the words were to end.
+                channels=PHONES if state == "hold" else TEXTS if closing else frozenset({"sms"}),
                 purpose=None,
                 topic="*",
                 sender="*" if closing else fact.sender,

@@ -105,9 +105,7 @@ def test_a_lost_state_is_written_anew_from_the_warehouse(home: Home, connection:
         assert known(rebuilt)[0] == {"a": "p_a"}
 
 
-def test_where_nothing_was_kept_there_is_nothing_to_recall(
-    home: Home, connection: duckdb.DuckDBPyConnection
-) -> None:
+def test_where_nothing_was_kept_there_is_nothing_to_recall(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     assert not people.recall(home, connection)
     assert not people.keep(home, connection, 1)
     assert known(connection) == ({}, [])

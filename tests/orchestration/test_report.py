@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from dagster import DagsterInstance, asset, build_init_resource_context, materialize
@@ -25,8 +25,11 @@ from orchestration.activation.funnel import funnels
 from orchestration.activation.guards import Findings
 from orchestration.activation.state import ledger, outbox
 from orchestration.building import Built
+from orchestration.inputs.registries import Standing
+from orchestration.inputs.reviews import Waiting
 from orchestration.reporting import charts, facts, latency, page, runs, why_not
 from orchestration.reporting.runs import Run
+from orchestration.reporting.verdict import judge
 from orchestration.resources import House
 from orchestration.stations import Station
 from tests.activation.shop import VAPE, Shop
@@ -251,6 +254,35 @@ def test_failed_checks_broken_segments_and_silent_sources_are_things_to_do(shop:
         "Check failed on buyers: No identifier is listed twice. 2 of 9 rows break it.",
     ]
     assert all(one.meanwhile and one.do for one in report.verdict.todo)
+
+
+def test_what_stays_closed_for_want_of_a_comparison_is_a_thing_to_do(shop: Shop) -> None:
+    finished(shop)
+    report = facts.collect(shop.home, run_of(shop))
+    about = {"channels": ["email"], "categories": ["vape"], "asked": ["email about vape"], "until": None, "compared": 0}
+    utah = Standing(
+        registry="child_protection_utah", state="closed", last_checked_on=None, waiting=7, unloaded=0, **about
+    )  # type: ignore[arg-type]
+    open_now = replace(utah, registry="child_protection_michigan", state="open", waiting=0)
+    report.registries, report.undecided = [utah, open_now], [waiting("held"), waiting("vocabulary")]
+    report.verdict = judge(
+        run_of(shop), report.built, published_here=True, under_way=False, stations=[], deliveries=[], dead=[],
+        sources=[], registries=report.registries, undecided=report.undecided, changes=None,
+    )  # fmt: skip
+    text = read(page.render(shop.home, report)).text
+    assert "The registry child_protection_utah was never compared." in text
+    assert "Closed in the United States: email about vape. 7 people wait for it." in text
+    assert "audiences registry import FILE --registry child_protection_utah" in text
+    assert "The registry child_protection_michigan" not in text
+    assert "1 messages or states wait until a person has read them." in text
+    assert "1 values of platforms are not in the vocabulary." in text
+    assert report.verdict.level == "attention"
+
+
+def waiting(kind: Literal["held", "vocabulary"]) -> Waiting:
+    return Waiting(
+        id=kind, kind=kind, platform="shop", account="main", channel="sms", identifier="", words="", since=NOW
+    )  # fmt: skip
 
 
 def test_what_was_given_up_is_counted_by_place_and_code(shop: Shop) -> None:

@@ -119,9 +119,21 @@
         when regexp_matches({{ text }}, '^\d{4}$')
             then try_cast({{ text }} || '-12-31' as date)
         -- Day or month first: the reading that makes the person younger.
-        when regexp_matches({{ text }}, '^\d{1,2}/\d{1,2}/\d{4}$')
+        when regexp_matches({{ text }}, '^\d{1,2}[-/.]\d{1,2}[-/.]\d{4}$')
             then greatest(
-                try_strptime({{ text }}, '%d/%m/%Y')::date, try_strptime({{ text }}, '%m/%d/%Y')::date
+                try_strptime(regexp_replace({{ text }}, '[-.]', '/', 'g'), '%d/%m/%Y')::date,
+                try_strptime(regexp_replace({{ text }}, '[-.]', '/', 'g'), '%m/%d/%Y')::date
+            )
+        when regexp_matches({{ text }}, '^\d{1,2}[-/.]\d{1,2}[-/.]\d{2}$')
+            then greatest(
+                try_strptime(
+                    regexp_replace(regexp_replace({{ text }}, '[-.]', '/', 'g'), '/(\d\d)$', '/20\1'),
+                    '%d/%m/%Y'
+                )::date,
+                try_strptime(
+                    regexp_replace(regexp_replace({{ text }}, '[-.]', '/', 'g'), '/(\d\d)$', '/20\1'),
+                    '%m/%d/%Y'
+                )::date
             )
     end
 {%- endmacro %}

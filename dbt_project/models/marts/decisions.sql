@@ -90,7 +90,13 @@ known as (
 
         coalesce(blocks.reason_codes, []) as block_codes,
         -- An express act after an erasure opens the identifier and channel that it names.
-        coalesce(consent.acted_at > blocks.erased_at, false) as is_given_anew,
+        coalesce(
+            case questions.purpose
+                when 'transactional' then consent.given_at
+                else consent.acted_at
+            end > blocks.erased_at,
+            false
+        ) as is_given_anew,
         blocks.erased_at,
         blocks.suppression_ids,
         -- What begins or ends whatever else speaks against the person.
@@ -127,9 +133,17 @@ known as (
         coalesce(consent.state_beneath, 'no_grant') as consent_beneath,
         consent.is_express,
         consent.is_fresh as is_consent_fresh,
-        consent.granted_at,
+        case questions.purpose
+            when 'transactional' then consent.given_at
+            else consent.granted_at
+        end as granted_at,
+        coalesce(consent.is_held, false) as is_held,
         (consent.granted_at at time zone coalesce(ages.time_zone, minors.time_zone))::date
             as granted_on,
+        (
+            coalesce(consent.granted_at, consent.granted_by)
+            at time zone coalesce(ages.time_zone, minors.time_zone)
+        )::date as granted_by_day,
         consent.granted_until,
         consent.stale_at as consent_stale_at,
         implied.ground_id,
@@ -241,18 +255,17 @@ considered as (
                 end,
                 registry_code,
                 case when is_reassigned then 'carrier_block' end,
-                case consent_state
-                    when 'withdrawn' then 'withdrawn'
-                    when 'held_for_review'
-                        then case when purpose = 'marketing' then 'held_for_review' end
-                end,
+                case when consent_state = 'withdrawn' then 'withdrawn' end,
+                case when is_held and purpose = 'marketing' then 'held_for_review' end,
                 -- What the person must be told needs no grant, only the absence of a stop.
                 case
                     when purpose = 'transactional' or has_grant or implied_until > as_of then null
-                    when not needs_grant and consent_beneath <> 'granted' then null
-                    when implied_until is not null or consent_beneath = 'expired'
+                    when not needs_grant then null
+                    when
+                        implied_until is not null
+                        or (consent_beneath = 'expired' and (is_express or not needs_express))
                         then 'implied_expired'
-                    when consent_beneath = 'granted' then 'no_grant'
+                    when consent_beneath in ('granted', 'expired') then 'no_grant'
                     else consent_beneath
                 end,
                 case
@@ -268,8 +281,8 @@ considered as (
                 -- A consent given under age is void, and one before any proof is not good enough
                 -- for texts, whose carriers want the proof first.
                 case
-                    when purpose <> 'marketing' or not has_grant then null
-                    when granted_on < born_of_age_on or granted_on < may_consent_from
+                    when purpose <> 'marketing' or not has_grant or not needs_grant then null
+                    when granted_by_day < born_of_age_on or granted_by_day < may_consent_from
                         then 'capacity_void'
                     when
                         channel <> 'email'
@@ -278,7 +291,11 @@ considered as (
                         then 'capacity_unproven'
                 end,
                 case
-                    when purpose = 'marketing' and has_grant and not is_consent_fresh
+                    when
+                        purpose = 'marketing'
+                        and has_grant
+                        and needs_grant
+                        and not is_consent_fresh
                         then 'stale_source'
                 end
             ]

@@ -1,6 +1,5 @@
 with records as (
     select
-        records.person_id,
         records.record_key,
         components.circle
     from {{ ref('person_records') }} as records
@@ -13,6 +12,13 @@ keys as (
         record_key,
         unnest(blocked_by) as suppression_key
     from {{ ref('identity_keys') }}
+    union all
+    -- What an opt-out once named as it was written, and no reading of today gives.
+    select
+        record_key,
+        world || 'email:' || lower(told) as suppression_key
+    from {{ ref('identity_keys') }}
+    where key_type = 'email' and target_key is null
     union all
     select
         record_key,
@@ -32,12 +38,6 @@ circles as (
 
 select
     persons.person_id,
-    list_sort(list_distinct(flatten(list(circles.suppression_keys)))) as suppression_keys
-from (
-    select distinct
-        person_id,
-        circle
-    from records
-) as persons
+    circles.suppression_keys
+from {{ ref('person_circles') }} as persons
 inner join circles on persons.circle = circles.circle
-group by persons.person_id

@@ -6,7 +6,9 @@ evidence as (
     select evidence.*
     from {{ ref('age_evidence') }} as evidence
     inner join clock on evidence.world = clock.world
-    where evidence.recorded_at <= clock.known_at and evidence.verified_at <= clock.as_of
+    where
+        evidence.recorded_at <= clock.known_at
+        and coalesce(evidence.verified_at, evidence.recorded_at) <= clock.as_of
 ),
 
 records as (
@@ -102,10 +104,13 @@ select
     evidence.value,
     coalesce(evidence.given_name, evidence.record_name) as bound_name,
     evidence.verified_at,
+    evidence.recorded_at,
     evidence.recorded_at::date as recorded_on,
     -- A proof that bears another name than its record has by now is somebody else's.
     coalesce(evidence.given_name = evidence.record_name, true)
-    and taken_over.age_evidence_id is null as is_bound,
+    and taken_over.age_evidence_id is null
+    -- What nobody knows the time of proves nothing.
+    and evidence.verified_at is not null as is_bound,
     -- What was proven before an erasure is proven no more; what speaks against somebody still does.
     coalesce(evidence.verified_at <= erased.erased_at, false) as is_dead,
     least(

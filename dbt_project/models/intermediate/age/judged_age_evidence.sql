@@ -20,6 +20,7 @@ select
     evidence.level,
     evidence.bound_name,
     evidence.verified_at,
+    evidence.recorded_at,
     -- Nobody is believed to be older than 115.
     least(
         evidence.stands_until,

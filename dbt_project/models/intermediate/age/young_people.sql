@@ -97,6 +97,7 @@ judged as (
         evidence.level,
         evidence.bound_name,
         evidence.verified_at,
+        evidence.recorded_at,
         evidence.is_bound
         and not evidence.is_dead
         and coalesce(evidence.stands_until > limits.as_of, true) as is_proof,
@@ -143,7 +144,7 @@ overruled as (
             judged.kind = 'under'
             and proofs.level >= judged.level
             and proofs.level > 2
-            and proofs.verified_at > judged.verified_at
+            and proofs.verified_at > coalesce(judged.verified_at, judged.recorded_at)
         )
 ),
 

@@ -48,8 +48,15 @@ heard as (
         {{ in_order('resolved.effective_lo', 'resolved.consent_event_id') }} as from_place,
         {{ in_order('resolved.effective_hi', 'resolved.consent_event_id') }} as until_place,
         case
-            when resolved.state in ('withdrawn', 'erased') then 'withdrawn'
-            when starts_with(resolved.state, 'granted') then 'granted'
+            -- Interest and contracts are no consent to marketing.
+            when
+                starts_with(resolved.state, 'granted')
+                and resolved.basis in ('legitimate_interest', 'contract')
+                then 'unknown'
+            when starts_with(resolved.state, 'granted')
+                then case
+                    when resolved.purpose in ('*', scopes.purpose) then 'granted' else 'elsewhere'
+                end
             when resolved.state = 'last_known'
                 then case when known_before.consent_event_id is null then 'hold' end
             else resolved.state
@@ -75,7 +82,15 @@ heard as (
         on
             resolved.world = scopes.world
             and resolved.recorded_at <= scopes.known_at
-            and coalesce(resolved.effective_lo, resolved.effective_hi) <= scopes.as_of
+            -- What closes holds from its first moment, by its receipt at the latest; what grants from
+            -- its last.
+            and case
+                when resolved.state in ('withdrawn', 'last_known')
+                    then least(
+                        coalesce(resolved.effective_lo, resolved.effective_hi), resolved.recorded_at
+                    )
+                else resolved.effective_hi
+            end <= scopes.as_of
     inner join kinds as asked on scopes.channel = asked.channel
     left join {{ ref('source_freshness') }} as stale
         on resolved.platform = stale.platform and resolved.account = stale.account
@@ -89,6 +104,8 @@ heard as (
         )
         and (
             resolved.purpose in ('*', scopes.purpose)
+            -- Whoever lets themselves be written to again after an erasure may be told about orders.
+            or (scopes.purpose = 'transactional' and starts_with(resolved.state, 'granted'))
             or (
                 scopes.channel = 'ads_audience'
                 and resolved.purpose in ('profiling', 'sale_or_share')
@@ -127,8 +144,14 @@ weighed as (
         max(until_place) filter (where state = 'hold') as held,
         max(effective_hi) filter (where state = 'withdrawn') as withdrawn_at,
         coalesce(bool_or(state = 'withdrawn' and is_named), false) as is_named,
-        max(effective_lo) filter (where state = 'granted' and is_general) as granted_at,
+        coalesce(
+            max(effective_lo) filter (where state = 'granted' and is_general and is_express),
+            max(effective_lo) filter (where state = 'granted' and is_general)
+        ) as granted_at,
+        -- When it must have been granted at the latest.
+        max(effective_hi) filter (where state = 'granted' and is_general) as granted_by,
         max(effective_lo) filter (where state = 'granted' and is_act) as acted_at,
+        max(effective_lo) filter (where state in ('granted', 'elsewhere') and is_act) as given_at,
         max(coalesce(expires_at, 'infinity'::timestamptz)) filter (
             where state = 'granted' and is_general
         ) as granted_until,
@@ -168,7 +191,9 @@ judged as (
             when weighed.granted is not null then 'expired'
             when weighed.asked is not null then 'asked'
             when weighed.is_default_seen then 'unknown'
-        end as beneath
+        end as beneath,
+        coalesce(weighed.held is not null and weighed.acted_at <= weighed.held_at, weighed.held is not null)
+            as is_held
     from weighed
     inner join scopes on weighed.scope_number = scopes.scope_number
 ),
@@ -202,11 +227,15 @@ select
     proven.is_fresh,
     case when proven.stale_at < 'infinity'::timestamptz then proven.stale_at end as stale_at,
     proven.granted_at,
+    proven.granted_by,
     case when proven.granted_until < 'infinity'::timestamptz then proven.granted_until end
         as granted_until,
     proven.withdrawn_at,
     proven.is_named,
-    proven.acted_at
+    proven.is_held,
+    proven.acted_at,
+    -- An act on this channel, whatever it was about.
+    proven.given_at
 from proven
 left join statements on {{ hash_in('proven.statement') }} = hash(statements.consent_event_id)
 left join statements as asked

@@ -16,11 +16,6 @@ placed as (
         -- What a record shows is so now; where goods went is so for a while.
         signals.preference > 1
         or signals.known_at > clock.as_of - clock.shipments_count_for as is_recent,
-        -- A signal that names no region says nothing against one that does.
-        signals.region is not null
-        or not bool_or(signals.region is not null) over (
-            partition by signals.person_id, signals.country
-        ) as is_precise,
         case
             when signals.preference = 1 then signals.known_at + clock.shipments_count_for
         end as recedes_at,
@@ -30,6 +25,25 @@ placed as (
         ) as place
     from signals
     inner join clock on signals.world = clock.world
+),
+
+-- A signal that names no region says nothing against one that does.
+counting as (
+    select
+        * replace (
+            row_number() over (
+                partition by person_id
+                order by preference, known_at desc, country, region
+            ) as place
+        )
+    from (
+        select *
+        from placed
+        where place = 1 or is_recent
+        qualify
+            region is not null
+            or not bool_or(region is not null) over (partition by person_id, country)
+    )
 )
 
 select
@@ -41,6 +55,5 @@ select
     max(known_at) as known_at,
     bool_or(place = 1) as is_first,
     case when not bool_or(place = 1 or recedes_at is null) then max(recedes_at) end as recedes_at
-from placed
-where place = 1 or (is_recent and is_precise)
+from counting
 group by person_id, world, country, region

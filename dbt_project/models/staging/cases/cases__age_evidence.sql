@@ -19,7 +19,8 @@ select
     coalesce(tags.level, ages.level, 0) as level,
     coalesce(tags.threshold, ages.threshold) as threshold,
     case when ages.kind = 'dob' then {{ birth_date('ages.value') }} end as value,
-    ages.valid_hi as verified_at,
+    -- With no beginning known it may have been at any time before.
+    case when ages.valid_lo is not null then ages.valid_hi end as verified_at,
     ages.recorded_at,
     ages.expires_at
 from ages

@@ -57,7 +57,12 @@ select
             else topic
         end as topic
     ),
-    case when contains(identifier, '@') then 'email' else 'phone' end as identifier_type,
+    case
+        when contains(identifier, '@') then 'email'
+        when identifier is not null then 'phone'
+        when coalesce(channel, of_channel) in ('sms', 'mms', 'whatsapp', 'voice') then 'phone'
+        else 'email'
+    end as identifier_type,
     case
         when contains(identifier, '@') then {{ told_email('identifier') }}
         else {{ told_phone('identifier') }}
@@ -66,5 +71,14 @@ select
     case when is_known then coalesce(told_method, read_method) else 'unseen_value' end as method,
     coalesce(channel, of_channel) as read_channel,
     coalesce(evidence, false) or coalesce(is_evidence, false) as has_evidence,
-    coalesce(actor, of_actor, 'unknown') as read_actor
+    -- The first look at a yes-or-no field shows that it was so, and nothing of who did it.
+    case
+        when actor is not null then actor
+        when
+            former_value is null
+            and (valid_lo is null or valid_lo is distinct from valid_hi)
+            and split_part(lower(value), '=', -1) in ('true', 'false', '1', '0')
+            then 'import'
+        else coalesce(of_actor, 'unknown')
+    end as read_actor
 from matched
