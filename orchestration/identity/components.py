@@ -72,8 +72,8 @@ def join(
     - `links`: record_key, other_record_key, reason (authenticated, platform_merge, by_hand), retracted.
 
     For suppression any key joins. For targeting links do, external keys, and an e-mail address together with the name;
-    a record without a name goes with the one name that its address is known by, if there is just one or none at all. One
-    that shows nothing but a phone number goes with the first record of the one name that the number is known by.
+    a record without a name goes with the one name that its address is known by, if there is just one or none at all.
+    One that shows nothing but a phone number goes with the first record of the one name that the number is known by.
     The number of a component is the place of its first record among all in order, of no meaning beyond one build.
     Raises ValueError when a record_key is null or repeated.
     """
