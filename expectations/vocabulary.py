@@ -171,11 +171,11 @@ def identifier_serves_the_channel(channel: str) -> Expectation:
 
 
 def nobody_listed_twice() -> Expectation:
-    """A second row would send a second message to the same place."""
+    """A second row would send a second message; those who share an address stand there once each."""
     return Expectation(
         name="nobody_listed_twice",
-        description="No identifier is listed twice.",
-        query=_rows(_PERSON, "true", "qualify count(*) over (partition by identifier_type, identifier) > 1"),
+        description="No identifier is listed twice for a person.",
+        query=_rows(_PERSON, "true", "qualify count(*) over (partition by person_id, identifier_type, identifier) > 1"),
     )
 
 

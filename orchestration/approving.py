@@ -16,12 +16,17 @@ from orchestration.home import Home
 
 
 def approve(key: str, *, actor: str, reason: str, as_json: bool) -> int:
-    """Approve one account for additions and say what that released."""
-    account = _destination(key)
+    """Approve one account for additions, or one build's newly eligible people, and say what that released."""
+    what, _, number = key.partition(":")
+    of_build = what == "build" and number.isdigit()
+    account = "" if of_build else _destination(key).key
     home = Home.current()
     state = State.of(home)
     try:
-        done = approvals.approve(state, account.key, actor, reason)
+        if of_build:
+            done = approvals.approve_build(state, int(number), actor, reason)
+        else:
+            done = approvals.approve(state, account, actor, reason)
     finally:
         state.close()
     if as_json:
@@ -29,7 +34,7 @@ def approve(key: str, *, actor: str, reason: str, as_json: bool) -> int:
         return 0
     console.out.print(f"Approved {done.account}. {done.ready} plans are ready: audiences apply, or the next run.")
     if done.held:
-        console.out.print(f"{done.held} plans there are held by something else: audiences status says by what.")
+        console.out.print(f"{done.held} plans are held by something else: audiences status says by what.")
     return 0
 
 

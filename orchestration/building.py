@@ -13,12 +13,13 @@ from dlt_sources import registry
 from dlt_sources.errors import AudiencesError
 from expectations.validation import CheckResult
 from orchestration import dbt_results, parsing, people, quality, warehouse
-from orchestration.activation import accepted, baseline, catalogue, guards
+from orchestration.activation import accepted, baseline, catalogue, guards, newly_eligible
 from orchestration.activation.catalogue import Place
 from orchestration.activation.changes import Change, changes
 from orchestration.activation.destinations import Destinations
 from orchestration.activation.funnel import Funnel, accepted_people, funnels
 from orchestration.activation.ledger import reading
+from orchestration.activation.newly_eligible import NewlyEligible
 from orchestration.activation.plan import PlanSummary, plan
 from orchestration.activation.pruning import prune
 from orchestration.activation.publish import is_published, publish
@@ -47,6 +48,8 @@ class Built:
     baselines: list[str] = field(default_factory=list)
     #: People added and removed since the build before; None when there was none to compare with.
     changes: list[Change] | None = None
+    #: Who may be contacted now and could not in the last good build.
+    newly_eligible: NewlyEligible | None = None
 
     @property
     def quarantined(self) -> int:
@@ -102,6 +105,8 @@ def finish(home: Home, state: State, *, publishing: bool = True) -> Built:
             failed_tests=dbt_results.failed_tests(home),
             failed_models=dbt_results.failed_models(home),
         )
+        newly = newly_eligible.compare(home, state, connection, build)
+        findings = findings.beside(newly.holds(current.audiences))
         only_shown = not publishing and not is_published(state, build.build_id)
         plans = plan(
             home, state, connection, current, findings, platforms=platforms, accounts=accounts, dry_run=only_shown
@@ -120,6 +125,7 @@ def finish(home: Home, state: State, *, publishing: bool = True) -> Built:
             checks=checks,
             baselines=[str(one) for one in taken],
             changes=_former_changes(home, build.build_id) if moved is None else moved,
+            newly_eligible=newly,
             absorbed=publish(home, state, connection, current).absorbed if publishing else 0,
         )
         if publishing:

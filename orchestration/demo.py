@@ -21,7 +21,7 @@ from orchestration.activation import webhook_tokens
 from orchestration.activation.state import State
 from orchestration.activation.why import why
 from orchestration.approving import approve_all
-from orchestration.demo_shop import demo_home, start_sandbox
+from orchestration.demo_shop import bring_receipts, demo_home, start_sandbox
 from orchestration.home import Home
 from orchestration.processes import Children, free_port, listening
 from orchestration.registering import bring_all
@@ -83,6 +83,8 @@ def run_demo(*, people: int, seed: int, fresh: bool, as_json: bool) -> int:
         say(f"Nobody of the generated shop is on a registry: {', '.join(bring_all(home, actor='demo'))}")
         children.start("receiver", ["orchestration.cli", "receive", "--port", str(port)])
         sandbox = Sandbox.connect(home.data / "sandbox")
+        say("Bringing what registries answered")
+        bring_receipts(home, sandbox.registries())
         say("Running the daily job: pull, build, check, plan, push")
         stations.listen(lambda station: say(console.station_line(station)))
         failures = execute("daily")
@@ -188,5 +190,5 @@ def chosen(sandbox: Sandbox, as_of: datetime, audience: str) -> list[str]:
     """The e-mail of one person whom Klaviyo holds in an audience now, and of one whose age keeps them out."""
     told = sandbox.truth(as_of)["audiences"][audience]
     member = min(sandbox.members()["klaviyo"][told["members"]["klaviyo"]["target"]])
-    too_young = next(name for name, person in told["people"].items() if person["reason"] == "under_age")
+    too_young = next(name for name, person in told["people"].items() if "under_age" in person["reasons"])
     return [sandbox.person(who)["emails"][0] for who in (f"klaviyo:{member}", too_young)]

@@ -5,9 +5,12 @@ The sandbox runs as a program of its own; this module knows only what its `sandb
 
 from __future__ import annotations
 
+import csv
 import signal
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,8 @@ from dlt_sources import registry
 from dlt_sources.errors import ConfigurationError
 from orchestration import console
 from orchestration.home import Home
+from orchestration.inputs import receipts
+from orchestration.inputs.reading import Layout
 from orchestration.processes import Children
 
 _BRAND, _REGION, _MARKETS = "acme", "US", ["US", "CA", "GB"]
@@ -69,6 +74,22 @@ def write_configuration(home: Home, described: dict[str, Any], receiver: str) ->
         secrets.append(_section(platform.name, hidden))
     (folder / "config.toml").write_text("\n".join(config))
     (folder / "secrets.toml").write_text("\n".join(secrets))
+
+
+def bring_receipts(home: Home, answers: Mapping[str, Mapping[str, Any]]) -> None:
+    """Bring what the stand-ins' registries answered, as `audiences registry import` does."""
+    folder = home.data / "registries"
+    folder.mkdir(parents=True, exist_ok=True)
+    layout = Layout(column="identifier", result_column="result", since_column="since")
+    for name, answer in answers.items():
+        file = folder / f"{name}.csv" if answer["found"] else None
+        if file:
+            with file.open("w", newline="") as opened:
+                writer = csv.DictWriter(opened, ["identifier", "result", "since"])
+                writer.writeheader()
+                writer.writerows(answer["found"])
+        day = date.fromisoformat(answer["compared_on"])
+        receipts.keep(home, file, layout, registry=name, checked_on=day, whole_list=True, actor="demo")
 
 
 def serve_sandbox(*, people: int, seed: int, receiver: str, as_json: bool = False) -> int:

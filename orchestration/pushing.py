@@ -14,8 +14,10 @@ from dlt_sources.platform import Destination
 from orchestration import console
 from orchestration.activation import guards
 from orchestration.activation.apply import Applied, apply
+from orchestration.activation.comparison import CAUSES
 from orchestration.activation.gate import Gate
 from orchestration.activation.ledger import reading
+from orchestration.activation.newly_eligible import NewlyEligible
 from orchestration.activation.plan import PlanSummary
 from orchestration.activation.state import State, plans
 from orchestration.activation.token_store import Tokens
@@ -59,6 +61,7 @@ def show_plans(*, as_json: bool) -> None:
     if as_json:
         console.print_json([asdict(one) for one in planned])
     else:
+        console.out.print(newly_eligible_line(built.newly_eligible))
         for text in built.baselines:
             console.out.print(text)
         console.out.print(plans_table(planned))
@@ -102,6 +105,14 @@ def _whole_id(state: State, beginning: str) -> str:
     if len(found) != 1:
         raise ConfigurationError(f"{len(found)} plans begin with {beginning!r}: see `audiences plan`.")
     return found[0]
+
+
+def newly_eligible_line(found: NewlyEligible | None) -> str:
+    """How many people may be contacted now and could not in the last good build, by cause."""
+    if found is None or found.base_build_id is None:
+        return "Newly eligible people: no good build to compare with."
+    causes = ", ".join(f"{found.by_cause[cause]:,} {text}" for cause, text in CAUSES.items() if cause in found.by_cause)
+    return f"Newly eligible since build {found.base_build_id}: {causes or 'nobody'}."
 
 
 def by_hand(planned: Sequence[PlanSummary]) -> list[str]:

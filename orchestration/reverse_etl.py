@@ -96,6 +96,7 @@ def plans(context: AssetExecutionContext, house: House) -> Iterator[MaterializeR
             **told.pages(house.home),
             **told.coverage_of(house.home),
             "changes since the build before": told.changes(built.changes),
+            **told.newly_eligible(built.newly_eligible),
             "quarantined": built.quarantined,
             "never approved": ", ".join(never) or "none",
             "baselines": MetadataValue.md("\n".join(f"- {text}" for text in built.baselines) or "none were due"),

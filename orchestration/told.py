@@ -11,6 +11,8 @@ import duckdb
 from dagster import MetadataValue
 
 from orchestration.activation.changes import Change
+from orchestration.activation.comparison import CAUSES
+from orchestration.activation.newly_eligible import NewlyEligible
 from orchestration.activation.publish import WAREHOUSE
 from orchestration.console import markdown_table
 from orchestration.home import Home
@@ -19,9 +21,20 @@ from orchestration.reporting.runs import current_path
 
 _log = logging.getLogger(__name__)
 
-_COVERAGE: Mapping[str, tuple[Any, Any]] = {
-    "consent coverage": (coverage.ConsentCoverage, coverage.consent_coverage),
-    "age coverage": (coverage.AgeCoverage, coverage.age_coverage),
+#: Per measure: its rows, how they are read, what a row is about, and the parts that a bar of it is divided into.
+_COVERAGE: Mapping[str, tuple[Any, Any, tuple[str, ...], tuple[str, ...]]] = {
+    "consent coverage": (
+        coverage.ConsentCoverage,
+        coverage.consent_coverage,
+        ("platform", "account", "channel"),
+        ("granted", "withdrawn", "asked_only", "nothing_known"),
+    ),
+    "age coverage": (
+        coverage.AgeCoverage,
+        coverage.age_coverage,
+        ("product_category", "channel"),
+        ("of_age", "under_age", "in_conflict", "too_weak", "no_evidence"),
+    ),
 }
 
 
@@ -39,12 +52,31 @@ def coverage_of(home: Home) -> dict[str, MetadataValue[Any]]:
     # These figures are for looking at: want of them must not keep anybody from being removed.
     try:
         with duckdb.connect(str(home.published / WAREHOUSE), read_only=True) as connection:
-            for name, (kind, read) in _COVERAGE.items():
-                columns = [column.replace("_", " ") for column in kind.__slots__]
-                found[name] = MetadataValue.md(markdown_table(columns, [astuple(row) for row in read(connection)]))
+            for name, (kind, read, about, parts) in _COVERAGE.items():
+                columns, rows = [column.replace("_", " ") for column in kind.__slots__], read(connection)
+                labels = [" ".join(getattr(row, column) for column in about) for row in rows]
+                shares = [(part.replace("_", " "), [getattr(row, part) for row in rows]) for part in parts]
+                picture = f"![{name}]({charts.standing_alone(charts.shares(labels, shares))})" if rows else ""
+                table = markdown_table(columns, [astuple(row) for row in rows])
+                found[name] = MetadataValue.md("\n\n".join(filter(None, (picture, table))))
     except duckdb.Error as error:
         _log.warning("The coverage cannot be read from the published copy: %s", type(error).__name__)
     return found
+
+
+def newly_eligible(found: NewlyEligible | None) -> dict[str, MetadataValue[Any]]:
+    """Who may be contacted now and could not in the last good build: how many count, and why, with a picture."""
+    if found is None or found.base_build_id is None:
+        return {"newly eligible": MetadataValue.md("There is no good build to compare with.")}
+    steps = [(text, found.by_cause.get(cause, 0)) for cause, text in CAUSES.items()]
+    said = f"{found.flipped:,} people of {found.people:,} count, against build {found.base_build_id}."
+    picture = f"![newly eligible people]({charts.standing_alone(charts.funnel(steps))})" if found.by_cause else ""
+    parts = (said, found.held_because and f"**Held.** {found.held_because}", picture)
+    table = markdown_table(["why", "people"], steps)
+    return {
+        "newly eligible": MetadataValue.md("\n\n".join([*filter(None, parts), table])),
+        "newly eligible people": MetadataValue.int(found.flipped),
+    }
 
 
 def exposure(connection: duckdb.DuckDBPyConnection) -> dict[str, MetadataValue[Any]]:

@@ -111,6 +111,11 @@ class Sandbox:
         found: dict[str, Any] = self._ask("GET", "/people", query={"who": who})[0]
         return found
 
+    def registries(self) -> dict[str, dict[str, Any]]:
+        """What registries answered, by name: `compared_on`, and `found` with identifier, result and since of each."""
+        found: dict[str, dict[str, Any]] = self._ask("GET", "/registries")
+        return found
+
     def _ask(self, method: str, path: str, body: Any = None, platform: str | None = None, query: Any = None) -> Any:
         url = self.urls[platform or next(iter(self.urls))]
         answer = self._session.request(method, f"{url}/_sandbox{path}", json=body, params=query, timeout=120)

@@ -47,6 +47,7 @@ class Control:
             "/truth": (self.truth, ["GET"]),
             "/members": (self.members, ["GET"]),
             "/people": (self.people, ["GET"]),
+            "/registries": (self.registries, ["GET"]),
         }
         paths = [Route(f"/_sandbox{path}", _guarded(run), methods=known) for path, (run, known) in routes.items()]
         return Starlette(routes=paths)
@@ -109,6 +110,18 @@ class Control:
             return json_response([_described(self.world.facts.find(query["who"]))])
         people = self.world.facts.people.values()
         return json_response([_described(p) for p in people if query.get("story", p.story) == p.story])
+
+    async def registries(self, request: Request) -> Response:
+        """GET /_sandbox/registries: by name, when the whole list was compared with it, and what was found."""
+        found: dict[str, dict[str, Any]] = {}
+        for receipt in self.world.facts.receipts:
+            answer = found.setdefault(receipt.registry, {"compared_on": "", "found": []})
+            if receipt.identifier is None:
+                answer["compared_on"] = receipt.at.date().isoformat()
+            else:
+                since = receipt.since.isoformat() if receipt.since else ""
+                answer["found"].append({"identifier": receipt.identifier, "result": receipt.result, "since": since})
+        return json_response(found)
 
 
 def _described(person: Person) -> dict[str, Any]:

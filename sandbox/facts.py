@@ -7,9 +7,12 @@ read from them. Calls to a platform's own API never change a fact: a wrong push 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
+
+import idna
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
@@ -33,6 +36,15 @@ class Record:
     birth_date: str | None = None
     registrant_id: str | None = None
     opted_out: bool = False
+    #: First and last name at this account, where they are not the person's.
+    names: tuple[str, str] | None = None
+    #: The shop's own tags of the customer.
+    tags: str = ""
+
+    @property
+    def own(self) -> set[str]:
+        """How statements may name this account: its address and number as written, and as keys."""
+        return {key for key in (self.email, self.phone, valid_email(self.email), valid_phone(self.phone)) if key}
 
 
 @dataclass(slots=True)
@@ -61,6 +73,8 @@ class Order:
     tags: str = ""
     country: str | None = None
     region: str | None = None
+    #: First and last name of who paid, where it was not the customer.
+    payer: tuple[str, str] | None = None
 
     @property
     def counted(self) -> bool:
@@ -70,20 +84,32 @@ class Order:
 
 @dataclass(slots=True)
 class Statement:
-    """What was said about one identifier on one channel: granted, granted_confirmed, pending or withdrawn."""
+    """What was said about one identifier on one channel: granted, granted_confirmed, pending or withdrawn.
+
+    `sender` is whom it was said to ("*": all of them); `imported` is a grant of which the platform does not know how it
+    was given; `heard_at` is when we heard of it, where the platform's clock runs ahead.
+    """
 
     channel: str
     identifier: str
     state: str
     at: datetime
     platform: str
+    sender: str = "*"
+    imported: bool = False
+    heard_at: datetime | None = None
+
+    @property
+    def is_act(self) -> bool:
+        """Whether it is provably the person's own express act: a confirmed opt-in, or a start word."""
+        return self.state == "granted_confirmed" or (self.state == "granted" and self.platform == "twilio")
 
 
 @dataclass(slots=True)
 class Block:
-    """A reason not to write to an e-mail address, whatever its owner said."""
+    """A reason not to write to an address or number, whatever its owner said."""
 
-    email: str
+    identifier: str
     kind: str
     at: datetime
 
@@ -94,6 +120,17 @@ class Tag:
 
     name: str
     at: datetime
+
+
+@dataclass(slots=True)
+class Receipt:
+    """A comparison with a registry, of the whole list or of one identifier (`listed` or `disconnected`)."""
+
+    registry: str
+    at: datetime
+    identifier: str | None = None
+    result: str | None = None
+    since: date | None = None
 
 
 @dataclass(slots=True)
@@ -148,12 +185,15 @@ class Facts:
     as_of: datetime
     people: dict[str, Person]
     texts: list[Text]
+    receipts: list[Receipt] = field(default_factory=list)
     _names: dict[str, Person] = field(default_factory=dict)
 
     def find(self, wanted: str) -> Person:
         """The person with this id, e-mail, phone or `platform:record_id` (AEvent: registrant id); else LookupError."""
-        if wanted in self.people:
-            return self.people[wanted]
+        # A person whose records nothing joins for certain is several to the shop: "p7.2" is the second of p7.
+        whole = wanted.partition(".")[0]
+        if wanted in self.people or whole in self.people:
+            return self.people.get(wanted) or self.people[whole]
         if not self._names:
             for person in self.people.values():
                 for r in person.records:
@@ -172,9 +212,8 @@ class Facts:
         at = datetime.fromisoformat(entry["at"])
         match entry["kind"]:
             case "statement":
-                person.statements.append(
-                    Statement(entry["channel"], entry["identifier"], entry["state"], at, entry["platform"])
-                )
+                said = (entry["channel"], entry["identifier"], entry["state"], at, entry["platform"])
+                person.statements.append(Statement(*said, sender=entry.get("sender", "*")))
             case "block":
                 person.blocks.append(Block(entry["email"], entry["block"], at))
             case "registration":
@@ -202,9 +241,17 @@ class Facts:
 
 
 def valid_email(raw: str | None) -> str | None:
-    """The e-mail as a key (outer spaces off, lower case), or None when it is not one."""
+    """The e-mail as a key (outer spaces off, lower case, ASCII domain), or None when it is not one."""
     text = (raw or "").strip().lower()
-    return text if _EMAIL.fullmatch(text) else None
+    if not _EMAIL.fullmatch(text) or any(unicodedata.category(sign) in ("Cf", "Cc", "Zs") for sign in text):
+        return None
+    local, _, domain = text.rpartition("@")
+    if domain.isascii():
+        return text
+    try:
+        return f"{local}@{idna.encode(domain, uts46=True).decode()}"
+    except idna.IDNAError:
+        return None
 
 
 def valid_phone(raw: str | None) -> str | None:

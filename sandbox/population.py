@@ -1,7 +1,8 @@
 """The generator: one population over all platforms, the same for the same (seed, people, as_of).
 
 A person is a draw along independent dimensions (reach, contact, consent, orders, goods, age, address, webinar, CRM);
-the first people are scripted so that every reason and every trap occurs. Times keep two hours away from the windows'
+the first people are scripted so that every reason and every trap occurs, and larger populations have everybody of
+`population_hazards` besides. Times keep two hours away from the windows'
 edges, so that a build some minutes later reads the same world.
 """
 
@@ -16,10 +17,13 @@ from sandbox import population_data as data
 from sandbox.facts import Facts, Person, Text
 from sandbox.population_consent import declare
 from sandbox.population_crm import remember
+from sandbox.population_hazards import hazards
 from sandbox.population_life import live
 from sandbox.population_person import Maker
 
 FEWEST = 20
+#: From so many people on, a population has everybody who is hard to judge besides.
+WITH_HAZARDS = 100
 
 
 def generate(people: int, seed: int, as_of: datetime) -> Facts:
@@ -42,8 +46,11 @@ def generate(people: int, seed: int, as_of: datetime) -> Facts:
         remember(maker)
         persons.append(maker.person)
         texts += maker.texts
+    hard, more_texts, receipts = hazards(people, as_of)
+    if people >= WITH_HAZARDS:
+        persons, texts = persons + hard, texts + more_texts
     _number(persons, seed)
-    return Facts(seed, as_of, {person.person: person for person in persons}, texts)
+    return Facts(seed, as_of, {person.person: person for person in persons}, texts, receipts)
 
 
 def _number(persons: Iterable[Person], seed: int) -> None:

@@ -1,26 +1,37 @@
 """What must be true, read from the facts in plain Python: who belongs in which audience, who does not, and why.
 
 Independent of the product on purpose: no code, table or query is shared. Windows are half-open, [as_of - n days,
-as_of), of 24-hour days in UTC. The first reason of a person is the lead reason.
+as_of), of 24-hour days in UTC. The first reason of a person is the lead reason. A person whose records nothing joins
+for certain is several: "p0000007" and "p0000007.2".
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from sandbox.facts import Facts, Order, Person, valid_email, valid_phone
-from sandbox.population_data import CANADIAN_AREAS
+from sandbox.rules import age, registries
+from sandbox.rules.consent import Consents
+from sandbox.rules.people import People
+from sandbox.rules.places import countries
 
 REASONS = (
-    "erased", "no_identifier", "category_prohibited_on_channel", "invalid_address", "hard_bounce", "spam_complaint",
-    "manual_block", "withdrawn", "pending", "no_grant", "jurisdiction_unknown", "under_age", "age_level_low",
-    "age_no_evidence", "left",
+    "erased", "minor", "registry_hit", "registry_stale", "category_prohibited_on_channel", "invalid_address",
+    "hard_bounce", "carrier_block", "spam_complaint", "manual_block", "withdrawn", "held_for_review", "no_grant",
+    "pending", "unknown", "jurisdiction_unknown", "age_no_evidence", "age_level_low", "age_conflict", "under_age",
+    "capacity_void", "identity_ambiguous", "no_identifier", "left",
 )  # fmt: skip
-_AGE_REASONS = frozenset(REASONS[2:3] + REASONS[10:14])
+#: Reasons against the goods; the funnel counts those who consented before those of age.
+_OF_AGE = frozenset({
+    "minor", "registry_hit", "registry_stale", "category_prohibited_on_channel", "jurisdiction_unknown",
+    "age_no_evidence", "age_level_low", "age_conflict", "under_age", "capacity_void", "identity_ambiguous",
+})  # fmt: skip
+_LAWFUL_AGE = 21  # for vapes, everywhere in the United States; elsewhere here they may not be advertised by mail
+_TWO_YEARS = timedelta(days=730)
 _LEAVING_TAG = "buyer"
 _ENOUGH = {"USD": Decimal(500), "CAD": Decimal(700), "GBP": Decimal(400)}
 
@@ -60,19 +71,25 @@ class Truth:
 
     def __init__(self, facts: Facts, as_of: datetime) -> None:
         self.facts, self.as_of = facts, as_of
+        self.joined = People(facts)
+        self.consents = Consents(facts, self.joined, as_of)
+        self.people: dict[str, Person] = {}
+        for name, person in facts.people.items():
+            for number, part in enumerate(self.joined.targets(person), 1):
+                self.people[name if number == 1 else f"{name}.{number}"] = part
 
     def outcomes(self, audience: str) -> dict[str, Outcome]:
         """Everyone whom the audience's rule is interested in, by person."""
         rule = AUDIENCES[audience]
-        people = (person for person in self.facts.people.values() if rule.interested(person, self.as_of))
-        return {person.person: self._judge(rule, person) for person in people}
+        interested = ((name, person) for name, person in self.people.items() if rule.interested(person, self.as_of))
+        return {name: self._judge(rule, person) for name, person in interested}
 
     def expected_members(self, audience: str) -> dict[str, set[str]]:
         """The record ids that each destination must hold, by platform."""
         rule = AUDIENCES[audience]
         found: dict[str, set[str]] = {platform: set() for platform in rule.destinations}
         for name, outcome in self.outcomes(audience).items():
-            person = self.facts.people[name]
+            person = self.people[name]
             if outcome.reasons:
                 continue
             if rule.channel == "none":
@@ -117,73 +134,50 @@ class Truth:
 
     def _judge(self, rule: Audience, person: Person) -> Outcome:
         if rule.channel == "none":
-            erased = bool(person.erased_at and person.erased_at <= self.as_of)
+            erased = self.consents.erased_at(person.records)
             return Outcome(["erased"] if erased else [], [], True, True, True)
         kind = "email" if rule.channel == "email" else "phone"
         identifiers = person.identifiers(kind)
-        per_identifier = {key: self._against(rule.channel, person, key) for key in identifiers}
-        good = [key for key, reason in per_identifier.items() if reason is None]
-        reasons = [] if good else [reason for reason in per_identifier.values() if reason]
+        against = {key: self._against(rule, person, key) for key in identifiers}
+        good = [key for key, reasons in against.items() if not reasons]
+        reasons = [] if good else [reason for found in against.values() for reason in found]
+        consented = any(_OF_AGE.issuperset(found) for found in against.values())
         if not identifiers:
             reasons.append("no_identifier")
-        if person.erased_at and person.erased_at <= self.as_of:
-            reasons.append("erased")
-            good = []
-        consented = bool(good)
-        if rule.category != "none":
-            reasons += self._age(person)
-        of_age = consented and not _AGE_REASONS & set(reasons)
+            reasons += ["erased"] if self.consents.erased_at(person.records) else []
         if rule is AUDIENCES["webinar_follow_up"] and self._left(person):
             reasons.append("left")
         ordered = sorted(set(reasons), key=REASONS.index)
         traits = _traits(rule, person, self.as_of)
-        return Outcome(ordered, [] if ordered else good, bool(identifiers), consented, of_age, traits)
+        return Outcome(ordered, [] if ordered else good, bool(identifiers), consented, bool(good), traits)
 
-    def _against(self, channel: str, person: Person, identifier: str) -> str | None:
-        blocks = {block.kind for block in person.blocks if block.email == identifier and block.at <= self.as_of}
-        for kind in ("invalid_address", "hard_bounce", "spam_complaint", "manual_block"):
-            if kind in blocks:
-                return kind
-        said = [
-            s for s in person.statements if (s.channel, s.identifier) == (channel, identifier) and s.at <= self.as_of
-        ]
-        if not said:
-            return "no_grant"
-        last = max(s.at for s in said)
-        states = {s.state for s in said if s.at == last}
-        if "withdrawn" in states:
-            return "withdrawn"
-        return None if states & {"granted", "granted_confirmed"} else "pending"
+    def _against(self, rule: Audience, person: Person, identifier: str) -> list[str]:
+        places = countries(person, self.as_of)
+        bought = any(self.as_of - _TWO_YEARS < order.processed_at < self.as_of for order in person.orders)
+        reasons = self.consents.against(rule.channel, identifier, person.records, places, bought)
+        circle = [one for record in person.records for one in self.joined.circle(self.joined.circle_of(record))]
+        if not places:
+            reasons.append("jurisdiction_unknown")
+        if age.is_child(circle, self.as_of):
+            reasons.append("minor")
+        granted = self.consents.granted_at(rule.channel, identifier)
+        if granted and not age.AgeOf(person, self.as_of).could_consent(granted, age.of_data_consent(person)):
+            reasons.append("capacity_void")
+        reasons += registries.against(self.facts.receipts, rule.channel, rule.category, identifier, granted, self.as_of)
+        if rule.category != "none":
+            reasons += self._against_goods(person, identifier, places, granted)
+            reasons += ["minor"] if age.is_minor(circle, self.as_of) else []
+        return reasons
 
-    def _age(self, person: Person) -> list[str]:
-        country = self.country(person)
-        if country is None:
-            place = ["jurisdiction_unknown"]
-        else:
-            place = [] if country == "US" else ["category_prohibited_on_channel"]
-        born = [date.fromisoformat(record.birth_date) for record in person.records if record.birth_date]
-        today = self.as_of.date()
-        if any((today.year - b.year - ((today.month, today.day) < (b.month, b.day))) < 21 for b in born):
-            return [*place, "under_age"]
-        if any("Age Verified" in _tags(order) and order.processed_at < self.as_of for order in person.orders):
-            return place
-        return [*place, "age_level_low" if born else "age_no_evidence"]
-
-    def country(self, person: Person) -> str | None:
-        """Where the person is: newest order, else default address, else mailer or CRM, else the phone."""
-        shipped = [order for order in person.orders if order.country and order.processed_at < self.as_of]
-        if shipped:
-            return max(shipped, key=lambda order: order.processed_at).country
-        for platform in ("shopify", "klaviyo", "hubspot"):
-            known = [record for record in person.at(platform) if record.country]
-            if known:
-                return max(known, key=lambda record: record.created_at).country
-        for phone in person.identifiers("phone"):
-            if phone.startswith("+44"):
-                return "GB"
-            if phone.startswith("+1"):
-                return "CA" if phone[2:5] in CANADIAN_AREAS else "US"
-        return None
+    def _against_goods(self, person: Person, identifier: str, places: set[str], granted: datetime | None) -> list[str]:
+        """What speaks against mail about vapes; where the place is unknown, the strictest of the markets rules."""
+        reasons = [] if places == {"US"} else ["category_prohibited_on_channel"]
+        reasons += ["identity_ambiguous"] if self.joined.is_shared(identifier) else []
+        for user in (person, *age.others(self.joined, person, identifier)):
+            reasons += age.AgeOf(user, self.as_of).reasons(_LAWFUL_AGE)
+        if granted and not age.AgeOf(person, self.as_of).could_consent(granted, _LAWFUL_AGE):
+            reasons.append("capacity_void")
+        return reasons
 
     def _left(self, person: Person) -> bool:
         since = min(_within(person.registrations, 14, self.as_of))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,12 @@ class Findings:
     def about(self, audience: str) -> tuple[str, ...]:
         """Every reason that holds this audience."""
         return (*self.of_all, *self.of_audience.get(audience, ()))
+
+    def beside(self, of_audience: Mapping[str, tuple[str, ...]]) -> Findings:
+        """These findings and further reasons that hold single audiences, which are told first."""
+        names = {**self.of_audience, **of_audience}
+        told = {name: (*of_audience.get(name, ()), *self.of_audience.get(name, ())) for name in names}
+        return replace(self, of_audience=told)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

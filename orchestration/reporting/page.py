@@ -11,7 +11,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from orchestration.activation.catalogue import replace_file
+from orchestration.activation.comparison import APART, CAUSES
 from orchestration.activation.funnel import Funnel
+from orchestration.activation.newly_eligible import NewlyEligible
 from orchestration.home import Home
 from orchestration.reporting import charts, exposures, runs
 from orchestration.reporting.facts import Report, collect
@@ -54,6 +56,8 @@ def render(home: Home, report: Report) -> str:
         report=report,
         data_docs=home.data_docs / "index.html",
         chart=_Charts(report),
+        causes=CAUSES,
+        apart=APART,
         css=Markup((Path(__file__).parent / "templates" / "report.css").read_text()),  # noqa: S704 (our own file)
     )
 
@@ -66,6 +70,10 @@ class _Charts:
 
     def funnel(self, funnel: Funnel) -> Markup:
         return Markup(charts.funnel(funnel.steps()))  # noqa: S704 (the library escapes its labels)
+
+    def newly(self, found: NewlyEligible) -> Markup:
+        steps = [(text, found.by_cause[cause]) for cause, text in CAUSES.items() if cause in found.by_cause]
+        return Markup(charts.funnel(steps))  # noqa: S704 (the library escapes its labels)
 
     def consent(self) -> Markup:
         rows = self._report.consent

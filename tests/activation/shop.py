@@ -365,8 +365,8 @@ CREATE TABLE marts.destination_records (platform VARCHAR, account VARCHAR, brand
     person_id VARCHAR, email VARCHAR, phone VARCHAR);
 CREATE TABLE marts.person_suppression_keys (person_id VARCHAR, suppression_keys VARCHAR[]);
 CREATE TABLE marts.decisions (person_id VARCHAR, identifier_type VARCHAR, identifier VARCHAR, question_id VARCHAR,
-    eligible BOOLEAN, may_remain BOOLEAN, reason_codes VARCHAR[], evidence_ids VARCHAR[], rule_version VARCHAR, decided_as_of TIMESTAMPTZ,
-    known_at TIMESTAMPTZ, next_change_at TIMESTAMPTZ);
+    eligible BOOLEAN, may_remain BOOLEAN, reason_codes VARCHAR[], evidence_ids VARCHAR[], rule_version VARCHAR,
+    decided_as_of TIMESTAMPTZ, known_at TIMESTAMPTZ, next_change_at TIMESTAMPTZ);
 CREATE TABLE marts.withdrawals (identifier_type VARCHAR, identifier VARCHAR, channel VARCHAR, reason VARCHAR,
     effective_at TIMESTAMPTZ, held_by VARCHAR[]);
 CREATE TABLE marts.absorbed_landings (landing_id VARCHAR);

@@ -133,7 +133,9 @@ def test_who_is_eligible_but_left_goes_by_the_changes_path_with_the_reason(shop:
     live(shop, [1, 2, 3])
     shop.build({"buyers": [1]})
     with shop.open() as connection:
-        connection.execute("INSERT INTO exclusions.buyers VALUES ('buyers', 'p2', 'left', ['left'], ?)", [shop.build_id])
+        connection.execute(
+            "INSERT INTO exclusions.buyers VALUES ('buyers', 'p2', 'left', ['left'], ?)", [shop.build_id]
+        )
     planned = shop.plan()
     assert planned["removals"].status == "nothing"
     assert {row.record_id: row.reason for row in rows(shop, planned["buyers"])} == {

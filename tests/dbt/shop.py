@@ -52,6 +52,14 @@ def buyers(raw: Raw) -> None:
     raw.order(110, 8, ago(days=3))
     bounce = {"suppression": [{"reason": "HARD_BOUNCE", "timestamp": "2026-10-01T00:00:00+00:00"}]}
     raw.profile("K08", "bounced@example.com", email_consent=bounce)
+    raw.customer(13, "complained@example.com")
+    raw.order(114, 13, ago(days=3))
+    complaint = {"reason": "SPAM_COMPLAINT", "timestamp": "2026-10-01T00:00:00+00:00"}
+    raw.profile("K13", "complained@example.com", email_consent={"suppression": [complaint]})
+    raw.customer(14, "forgave@example.com")
+    raw.order(115, 14, ago(days=3))
+    since = {"consent": "SUBSCRIBED", "double_optin": True, "consent_timestamp": "2026-11-02T00:00:00+00:00"}
+    raw.profile("K14", "forgave@example.com", email_consent={"suppression": [complaint], **since})
     raw.customer(9, "back@example.com", email_consent=UNSUBSCRIBED)
     raw.order(111, 9, ago(days=3))
     confirmed = {"consent": "SUBSCRIBED", "double_optin": True, "consent_timestamp": "2026-11-02T00:00:00+00:00"}
@@ -60,7 +68,7 @@ def buyers(raw: Raw) -> None:
     raw.order(112, 10, ago(days=3))
     raw.customer(11, "two@example.com", None)
     raw.customer(12, None, "+14155550112")
-    raw.order(113, 12, ago(days=3))
+    raw.order(113, 11, ago(days=3))
     raw.profile("K11", "two@example.com", "+14155550112")
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from dlt_sources import accounts, registry
 from orchestration.activation import approvals
 from orchestration.activation.state import State
-from orchestration.demo_shop import write_configuration
+from orchestration.demo_shop import bring_receipts, write_configuration
 from orchestration.home import Home
 from orchestration.registering import bring_all
 from sandbox.client import Sandbox
@@ -114,6 +114,7 @@ def house(folder: Path, *, people: int) -> Iterator[House]:
         described = {"urls": sandbox.urls, "config": sandbox.config, "credentials": sandbox.credentials}
         write_configuration(home, described, "")
         approve_accounts(home)
+        bring_receipts(home, sandbox.registries())
         targets = {
             (platform, audience): expected["target"]
             for audience, told in sandbox.truth()["audiences"].items()

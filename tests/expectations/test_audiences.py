@@ -74,6 +74,15 @@ def test_an_identifier_listed_twice_fails_with_everybody_who_lists_it(warehouse:
     assert (result.success, result.unexpected, result.sample) == (False, 2, ("p_0000000000000002",))
 
 
+def test_two_who_share_an_address_are_listed_once_each(warehouse: duckdb.DuckDBPyConnection) -> None:
+    warehouse.execute("insert into audiences.lapsed select * from audiences.lapsed where " + SECOND)
+    warehouse.execute(
+        "update audiences.lapsed set person_id = 'p_0000000000000009'"
+        f" where rowid = (select max(rowid) from audiences.lapsed where {SECOND})"
+    )
+    assert the(validate_audiences(warehouse, [AUDIENCE]), "lapsed", "nobody_listed_twice").success
+
+
 def test_a_number_is_valid_only_in_e164(warehouse: duckdb.DuckDBPyConnection) -> None:
     change = f"update audiences.lapsed set identifier_type = 'phone', identifier = ? where {SECOND}"
     warehouse.execute(change, ["+14155550123"])

@@ -178,8 +178,7 @@ class AgeOf:
         return [
             one.id
             for one in self.against(limits, self.today)
-            if one.kind == "dob"
-            or (one.kind == "under" and any(0 < one.years <= rule.years for rule in limits))
+            if one.kind == "dob" or (one.kind == "under" and any(0 < one.years <= rule.years for rule in limits))
         ]
 
     def capacity(self, consent: Statement, wanted: Requirements, level: int) -> Capacity:

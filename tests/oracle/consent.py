@@ -85,6 +85,17 @@ def _lifted(ask: Ask, one: Statement, at: datetime) -> bool:
     """
     if one.review_only:
         return False
+    if ask.question.purpose == "transactional" and one.stop_of is not None:
+        # The carrier lets that sender through again at a start word, and at nothing that was ticked elsewhere.
+        return any(
+            other.method == "keyword"
+            and other.sender == one.stop_of
+            and other.lifts
+            and other.target == ask.target
+            and other.when.lo > one.when.hi
+            and other.when.hi <= at
+            for other in ask.statements
+        )
     later = [
         other
         for other in ask.statements

@@ -178,7 +178,9 @@ class _History:
                 "platform": ("shopify", "klaviyo", "hubspot")[place],
                 "record": f"r{place}",
                 "email": email if same else self.chance.choice(EMAILS),
-                "phone": phone if place == 0 or self.alone else self.chance.choice((None, phone, self.chance.choice(PHONES))),
+                "phone": phone
+                if place == 0 or self.alone
+                else self.chance.choice((None, phone, self.chance.choice(PHONES))),
                 "name": "Jane Roe" if same else self.chance.choice(NAMES),
                 "at": NOW - timedelta(days=1100),
                 "recorded": NOW - timedelta(days=1100),

@@ -14,7 +14,7 @@ from tests.oracle.identity import Identity
 from tests.oracle.rules import Rules
 from tests.oracle.statement import GRANTS, Statement
 from tests.oracle.times import LOW, Interval
-from tests.oracle.vocabulary import Reader
+from tests.oracle.vocabulary import PHONES, TEXTS, Reader
 
 #: Suppressions that a person may end after reading what they are about.
 REVIEWED_KINDS = frozenset({"manual_block", "legal", "carrier_block"})
@@ -145,6 +145,7 @@ def _reviewed(said: list[Statement], reviews: Sequence[Review]) -> Iterable[Stat
         told = verdicts.get(one.id, set())
         held = one.state == "hold" or one.kind in REVIEWED_KINDS
         if "stop" in told and held:
-            yield replace(one, state="withdrawn", kind="", review_only=False, stop_of=None)
+            channels = TEXTS if one.channels == PHONES else one.channels
+            yield replace(one, state="withdrawn", kind="", review_only=False, stop_of=None, channels=channels)
         elif "no_stop" not in told or not held:
             yield one

@@ -62,8 +62,6 @@ def _lifted(ask: Ask, one: Statement, at: datetime) -> bool:
         other.state == "granted_confirmed"
         and other.lifts
         and other.target == ask.target
-        and other.channels is not None
-        and ask.channel in other.channels
         and one.when.hi < other.when.lo
         and other.when.hi <= at
         for other in ask.statements

@@ -26,8 +26,7 @@ from tests.oracle.world import World, ask, recorded_at
 CASES = load(Path(__file__).parents[1] / "cases" / "consent_and_age.yaml")
 RULES = Rules.load()
 #: Expectations that the rules, read by their words, do not bear out: case and question -> the oracle's reading.
-DISPUTED: dict[tuple[str, int], str] = {
-}
+DISPUTED: dict[tuple[str, int], str] = {}
 few = settings(max_examples=400, derandomize=True)  # the same histories every time; other numbers find new ones
 numbers = st.integers(0, 999_999)
 plenty = numbers.map(numbered)

@@ -268,6 +268,9 @@ def test_on_a_birthday_the_person_enters_the_audience_with_no_new_fact(
     steps = {event.step_key for event in ran.all_events if event.step_key}
     assert steps == {"begin_build", "dbt", "activation__plans", "activation__removals", "push_wine_lovers"}
     assert people(home) == {"p1@example.com"}
+    newly = building.read(home).newly_eligible
+    assert newly is not None
+    assert (newly.by_cause, newly.base_build_id, newly.held_because) == ({"clock_or_evidence": 1}, 1, "")
     plan = next(one for one in building.read(home).plans if one.audience == "wine_lovers")
     assert (plan.adds, plan.status) == (1, "held")
     assert plan.held_because[0].startswith("first_push")

@@ -140,6 +140,10 @@ known as (
         coalesce(consent.is_held, false) as is_held,
         (consent.granted_at at time zone coalesce(ages.time_zone, minors.time_zone))::date
             as granted_on,
+        (
+            coalesce(consent.granted_at, consent.granted_by)
+            at time zone coalesce(ages.time_zone, minors.time_zone)
+        )::date as granted_by_day,
         consent.granted_until,
         consent.stale_at as consent_stale_at,
         implied.ground_id,
@@ -256,10 +260,12 @@ considered as (
                 -- What the person must be told needs no grant, only the absence of a stop.
                 case
                     when purpose = 'transactional' or has_grant or implied_until > as_of then null
-                    when not needs_grant and consent_beneath <> 'granted' then null
-                    when implied_until is not null or consent_beneath = 'expired'
+                    when not needs_grant then null
+                    when
+                        implied_until is not null
+                        or (consent_beneath = 'expired' and (is_express or not needs_express))
                         then 'implied_expired'
-                    when consent_beneath = 'granted' then 'no_grant'
+                    when consent_beneath in ('granted', 'expired') then 'no_grant'
                     else consent_beneath
                 end,
                 case
@@ -276,7 +282,7 @@ considered as (
                 -- for texts, whose carriers want the proof first.
                 case
                     when purpose <> 'marketing' or not has_grant or not needs_grant then null
-                    when granted_on < born_of_age_on or granted_on < may_consent_from
+                    when granted_by_day < born_of_age_on or granted_by_day < may_consent_from
                         then 'capacity_void'
                     when
                         channel <> 'email'

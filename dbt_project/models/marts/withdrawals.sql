@@ -44,7 +44,11 @@ complained as (
     inner join {{ ref('fact_identifiers') }} as reached
         on suppressions.suppression_id = reached.fact_id and reached.is_named
     inner join channels on reached.identifier_type = channels.identifier_type
-    where suppressions.kind = 'spam_complaint'
+    where
+        suppressions.kind = 'spam_complaint'
+        and suppressions.suppression_id not in (
+            select suppression_id from {{ ref('lifted_suppressions') }}
+        )
     group by all
 ),
 

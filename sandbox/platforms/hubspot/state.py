@@ -206,8 +206,9 @@ def _contact(person: Person, record: Record) -> Row:
     said = [s for s in person.statements if s.platform == "hubspot" and s.identifier == address]
     changed = stamp(max([record.created_at, *person.registrations, *(s.at for s in said)]))
     mobile = int(record.record_id) % 5 == 0
+    first, last = record.names or (person.first, person.last)
     values: Row = {
-        "email": address, "firstname": person.first, "lastname": person.last, "createdate": created,
+        "email": address, "firstname": first, "lastname": last, "createdate": created,
         "lastmodifieddate": changed, "hs_object_id": record.record_id,
         "mobilephone" if mobile else "phone": record.phone, "aevent_registrant_id": record.registrant_id,
         "date_of_birth": record.birth_date,

@@ -92,7 +92,7 @@ def suppress(email: Row, reason: str, at: str) -> None:
     """Add a global suppression, once per reason."""
     if all(entry["reason"] != reason for entry in email["suppression"]):
         email["suppression"].append({"reason": reason, "timestamp": at})
-    email |= {"can_receive_email_marketing": False, "last_updated": at}
+    email |= {"can_receive_email_marketing": False, "last_updated": max(at, email["last_updated"] or "")}
 
 
 class State:
@@ -189,11 +189,11 @@ def new_profile(at: str, **attributes: Any) -> Row:
 
 
 def _profile(person: Person, record: Record) -> Row:
-    own = {valid_email(record.email), valid_phone(record.phone)}
+    own, (first, last) = record.own, record.names or (person.first, person.last)
     statements = [s for s in person.statements if s.platform == "klaviyo" and s.identifier in own]
     consent = consent_of(statements)
     row = new_profile(stamp(record.created_at), email=record.email, phone_number=record.phone, subscriptions=consent)
-    row |= {"first_name": person.first, "last_name": person.last, "locale": "en-US"}
+    row |= {"first_name": first, "last_name": last, "locale": "en-US"}
     if record.country:
         row["location"] |= {"country": data.COUNTRY_NAMES[record.country], "region": record.region}
     shops = person.at("shopify")
@@ -203,7 +203,7 @@ def _profile(person: Person, record: Record) -> Row:
         row["properties"] = row["properties"] | {"aevent_registrant_id": record.registrant_id}
     changes = [s.at for s in statements]
     for block in person.blocks:
-        if block.email in own:
+        if block.identifier in own and block.kind in REASONS:
             suppress(consent["email"], REASONS[block.kind], stamp(block.at))
             changes.append(block.at)
     row["updated"] = stamp(max([record.created_at, *changes]))
@@ -211,7 +211,7 @@ def _profile(person: Person, record: Record) -> Row:
 
 
 def _events(person: Person, record: Record) -> dict[str, Row]:
-    own = {valid_email(record.email), valid_phone(record.phone)}
+    own = record.own
     found: list[tuple[str, datetime, Row]] = []
     for number, at in enumerate(person.registrations):
         found.append(("webinar", at, {"webinar": data.WEBINARS[number % len(data.WEBINARS)]}))
@@ -220,9 +220,9 @@ def _events(person: Person, record: Record) -> dict[str, Row]:
             name = "unsubscribed" if statement.state == "withdrawn" else "subscribed"
             found.append((name, statement.at, {"email_address": statement.identifier}))
     for block in person.blocks:
-        if block.email in own and block.kind in ("hard_bounce", "spam_complaint"):
+        if block.identifier in own and block.kind in ("hard_bounce", "spam_complaint"):
             bounced = block.kind == "hard_bounce"
-            properties = {"email_address": block.email} | ({"Bounce Type": "Hard"} if bounced else {})
+            properties = {"email_address": block.identifier} | ({"Bounce Type": "Hard"} if bounced else {})
             found.append(("bounced" if bounced else "spam", block.at, properties))
     if person.person.endswith("3"):
         found.append(("opened", record.created_at + timedelta(hours=1), {"Subject": "Welcome"}))

@@ -120,7 +120,8 @@ def order_row(order: Order, customer: Row, person: Person) -> Row:
     changed = max(t for t in (order.created_at, order.cancelled_at) if t)
     address = None
     if order.country:
-        address = _address(order.country, order.region, person, valid_phone(customer["phone"]))
+        payer = order.payer or (customer["first_name"], customer["last_name"])
+        address = _address(order.country, order.region, person, valid_phone(customer["phone"]), payer)
     names = ("id", "email", "phone", "first_name", "last_name", "admin_graphql_api_id")
     short = {name: customer[name] for name in names}
     return {
@@ -152,15 +153,16 @@ def _line(number: int, position: int, line: Line) -> Row:
 
 def _customer(person: Person, record: Record) -> Row:
     created, number = stamp(record.created_at), int(record.record_id)
-    own = {valid_email(record.email), valid_phone(record.phone)}
-    said = [s for s in person.statements if s.platform == "shopify" and s.identifier in own]
+    first, last = record.names or (person.first, person.last)
+    said = [s for s in person.statements if s.platform == "shopify" and s.identifier in record.own]
     address = _address(record.country, record.region, person, valid_phone(record.phone)) if record.country else None
     if address:
         address |= {"id": number + 1, "customer_id": number, "default": True}
     row: Row = {
         "id": number, "admin_graphql_api_id": gid("Customer", number), "email": record.email, "phone": record.phone,
-        "first_name": person.first, "last_name": person.last, "created_at": created,
-        "updated_at": stamp(max([record.created_at, *(s.at for s in said)])), "state": "disabled", "note": None,
+        "first_name": first, "last_name": last, "created_at": created,
+        "updated_at": stamp(max([record.created_at, *(s.heard_at or s.at for s in said)])),
+        "state": "disabled", "note": None,
         "tags": "", "verified_email": True, "multipass_identifier": None, "tax_exempt": False, "tax_exemptions": [],
         "currency": "USD", "orders_count": 0, "total_spent": "0.00", "last_order_id": None, "last_order_name": None,
         "addresses": [address] if address else [], "default_address": address,
@@ -169,6 +171,7 @@ def _customer(person: Person, record: Record) -> Row:
     }  # fmt: skip
     if person.person.endswith(("0", "5")):
         row["tags"] = "VIP, newsletter-2025" if person.person.endswith("0") else "wholesale"
+    row["tags"] = record.tags or row["tags"]
     return row | (_redacted(person.erased_at) if person.erased_at else {})
 
 
@@ -179,6 +182,7 @@ def _email_consent(record: Record, said: list[Statement]) -> Row | None:
         return {"state": "not_subscribed", "opt_in_level": "single_opt_in", "consent_updated_at": None}
     last = max(said, key=lambda s: s.at)
     state, level = _EMAIL_STATES[last.state]
+    level = "unknown" if last.imported else level
     return {"state": state, "opt_in_level": level, "consent_updated_at": stamp(last.at)}
 
 
@@ -198,11 +202,14 @@ def _redacted(at: datetime) -> Row:
     }  # fmt: skip
 
 
-def _address(country: str, region: str | None, person: Person, phone: str | None) -> Row:
+def _address(
+    country: str, region: str | None, person: Person, phone: str | None, names: tuple[str, str] | None = None
+) -> Row:
     place = _PLACES.get((country, region or ""))
     name, city, postal = place[2:5] if place else (region, None, None)
+    first, last = names or (person.first, person.last)
     return {
-        "first_name": person.first, "last_name": person.last, "name": f"{person.first} {person.last}", "company": None,
+        "first_name": first, "last_name": last, "name": f"{first} {last}", "company": None,
         "address1": f"{int(person.person[1:]) % 900 + 1} Station Road", "address2": None, "city": city,
         "province": name, "province_code": region, "zip": postal, "country": data.COUNTRY_NAMES.get(country, country),
         "country_code": country, "country_name": data.COUNTRY_NAMES.get(country, country), "phone": phone,

@@ -43,12 +43,9 @@ class Messages:
             direction = "inbound" if text.inbound else "outbound-api"
             rows[text.sid] = self._row(*ends, text.body, direction, text.status, text.at, text.error_code)
         self.table.load(rows)
-        withdrawn = {
-            s.identifier: {"at": s.at.isoformat()}
-            for person in facts.people.values()
-            for s in person.statements
-            if s.platform == "twilio"
-        }
+        said = [s for person in facts.people.values() for s in person.statements if s.platform == "twilio"]
+        last = {s.identifier: s for s in sorted(said, key=lambda s: s.at)}
+        withdrawn = {phone: {"at": s.at.isoformat()} for phone, s in last.items() if s.state == "withdrawn"}
         self.stopped.load(withdrawn)
 
     def ways(self) -> list[Way]:

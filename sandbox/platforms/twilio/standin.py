@@ -7,6 +7,7 @@ import binascii
 import hashlib
 import hmac
 import re
+from datetime import datetime
 from typing import ClassVar
 from urllib.parse import parse_qsl, urlencode
 
@@ -20,6 +21,7 @@ from sandbox.platforms.twilio.errors import failure, not_found
 from sandbox.platforms.twilio.messages import BASE, Messages, rfc2822
 from sandbox.standin import StandIn, Way, Webhook, json_response
 from sandbox.store import Row
+from sandbox.words import reading
 from sandbox.world import World
 
 ACCOUNT_SID = "AC" + "5a" * 16
@@ -143,9 +145,11 @@ class Twilio(StandIn):
         state = "withdrawn" if word in _STOP else "granted" if word in _START else ""
         if state:
             form.append(("OptOutType", "STOP" if state == "withdrawn" else "START"))
-            self.world.add_fact(
-                "statement", person.person, at, channel="sms", identifier=phone, state=state, platform="twilio"
-            )
+            said = {"channel": "sms", "identifier": phone, "state": state, "platform": "twilio"}
+            sender = "*" if state == "withdrawn" else SERVICE_SID
+            self.world.add_fact("statement", person.person, at, **said, sender=sender)
+        else:
+            self._hear(person, phone, body, at)
         if state == "withdrawn":
             self.messages.stopped.put(phone, {"at": at.isoformat()})
         elif state == "granted":
@@ -158,6 +162,15 @@ class Twilio(StandIn):
         kind = {"Content-Type": "application/x-www-form-urlencoded; charset=UTF-8", "User-Agent": "TwilioProxy/1.1"}
         targets = self.addresses.inbound()
         return Webhook("incoming_message", urlencode(form).encode(), kind, sid, signed, targets)
+
+    def _hear(self, person: Person, phone: str, body: str, at: datetime) -> None:
+        """Take to the facts what words say that Twilio itself does not act on."""
+        match reading(body):
+            case "stop":
+                said = {"channel": "sms", "identifier": phone, "state": "withdrawn", "platform": "twilio"}
+                self.world.add_fact("statement", person.person, at, **said)
+            case "hold":
+                self.world.add_fact("block", person.person, at, email=phone, block="held_for_review")
 
     def _consent(self, call: Call, text: str) -> Row:
         try:

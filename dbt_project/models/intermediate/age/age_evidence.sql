@@ -20,10 +20,18 @@ select
     evidence.level,
     evidence.threshold,
     evidence.value,
-    evidence.verified_at,
+    -- As with statements, receipt is all that is certain where a clock runs far ahead.
+    case
+        when
+            evidence.verified_at
+            > evidence.recorded_at + to_minutes({{ policy('clock_skew_minutes') }}::integer)
+            then evidence.recorded_at
+        else evidence.verified_at
+    end as verified_at,
     evidence.recorded_at,
     evidence.expires_at
 from evidence
+inner join {{ ref('clock') }} as clock on evidence.world = clock.world
 left join records
     on
         evidence.platform = records.platform

@@ -41,6 +41,37 @@ overruled as (
     group by all
 ),
 
+-- The day from which no birth date says that a consent was given too young. What outweighs one now
+-- says nothing of the time before its own day.
+capable as (
+    select
+        person_id,
+        product_category,
+        channel,
+        max(of_age_on) as born_of_age_on
+    from (
+        select
+            born.person_id,
+            born.product_category,
+            born.channel,
+            least(born.of_age_on, min(stronger.of_age_on)) as of_age_on
+        from judged as born
+        left join judged as stronger
+            on
+                born.person_id = stronger.person_id
+                and born.product_category = stronger.product_category
+                and born.channel = stronger.channel
+                and coalesce(born.bound_name = stronger.bound_name, true)
+                and stronger.is_proof
+                and stronger.level > born.level
+        where born.kind = 'dob'
+        group by
+            born.person_id, born.product_category, born.channel, born.age_evidence_id,
+            born.of_age_on
+    ) as dates
+    group by person_id, product_category, channel
+),
+
 counting as (
     select judged.*
     from judged
@@ -81,8 +112,6 @@ summed as (
         coalesce(bool_or(is_proof), false) as has_proof,
         coalesce(bool_or(is_proof and is_strong_enough), false) as has_strong_proof,
         list(age_evidence_id order by age_evidence_id) as age_evidence_ids,
-        -- Before this day the person was known to be too young, from that one proven not to be.
-        max(of_age_on) filter (where kind = 'dob') as born_of_age_on,
         min(of_age_on) filter (where is_proof and is_strong_enough) as proven_of_age_on,
         max(of_age_on::timestamp at time zone time_zone) filter (
             where kind = 'dob' and today < of_age_on and of_age_on < 'infinity'::date
@@ -125,7 +154,7 @@ select
     coalesce(summed.age_evidence_ids, []) as age_evidence_ids,
     rules.required_level,
     rules.minimum_age,
-    summed.born_of_age_on,
+    capable.born_of_age_on,
     summed.proven_of_age_on,
     least(
         case
@@ -152,3 +181,8 @@ left join answers
         rules.person_id = answers.person_id
         and rules.product_category = answers.product_category
         and rules.channel = answers.channel
+left join capable
+    on
+        rules.person_id = capable.person_id
+        and rules.product_category = capable.product_category
+        and rules.channel = capable.channel

@@ -82,7 +82,15 @@ heard as (
         on
             resolved.world = scopes.world
             and resolved.recorded_at <= scopes.known_at
-            and coalesce(resolved.effective_lo, resolved.effective_hi) <= scopes.as_of
+            -- What closes holds from its first moment, by its receipt at the latest; what grants from
+            -- its last.
+            and case
+                when resolved.state in ('withdrawn', 'last_known')
+                    then least(
+                        coalesce(resolved.effective_lo, resolved.effective_hi), resolved.recorded_at
+                    )
+                else resolved.effective_hi
+            end <= scopes.as_of
     inner join kinds as asked on scopes.channel = asked.channel
     left join {{ ref('source_freshness') }} as stale
         on resolved.platform = stale.platform and resolved.account = stale.account
@@ -136,7 +144,12 @@ weighed as (
         max(until_place) filter (where state = 'hold') as held,
         max(effective_hi) filter (where state = 'withdrawn') as withdrawn_at,
         coalesce(bool_or(state = 'withdrawn' and is_named), false) as is_named,
-        max(effective_lo) filter (where state = 'granted' and is_general) as granted_at,
+        coalesce(
+            max(effective_lo) filter (where state = 'granted' and is_general and is_express),
+            max(effective_lo) filter (where state = 'granted' and is_general)
+        ) as granted_at,
+        -- When it must have been granted at the latest.
+        max(effective_hi) filter (where state = 'granted' and is_general) as granted_by,
         max(effective_lo) filter (where state = 'granted' and is_act) as acted_at,
         max(effective_lo) filter (where state in ('granted', 'elsewhere') and is_act) as given_at,
         max(coalesce(expires_at, 'infinity'::timestamptz)) filter (
@@ -214,6 +227,7 @@ select
     proven.is_fresh,
     case when proven.stale_at < 'infinity'::timestamptz then proven.stale_at end as stale_at,
     proven.granted_at,
+    proven.granted_by,
     case when proven.granted_until < 'infinity'::timestamptz then proven.granted_until end
         as granted_until,
     proven.withdrawn_at,

@@ -14,7 +14,7 @@ statements as (
         starts_with(statements.state, 'granted')
         and statements.identifier is not null
         and statements.recorded_at <= clock.known_at
-        and statements.effective_lo <= clock.as_of
+        and statements.effective_hi <= clock.as_of
 ),
 
 delivered as (

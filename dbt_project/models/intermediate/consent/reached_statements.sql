@@ -75,4 +75,6 @@ select
     true as is_named
 from statements
 inner join reached on statements.consent_event_id = reached.fact_id
-where statements.purpose in ('*', 'marketing') and statements.state = 'withdrawn'
+where
+    statements.purpose in ('*', 'marketing', 'profiling', 'sale_or_share')
+    and statements.state = 'withdrawn'

@@ -48,5 +48,7 @@ def model(dbt, session):
     for purpose, sql in (("suppression", WIDE), ("targeting", NARROW)):
         shown = session.sql(sql).to_arrow_table()
         joins = join(people, shown, links, purpose=purpose, limits=Limits(names=None, records=None)).joins
-        found.append(joins.drop_columns("component").add_column(0, "purpose", [pa.array([purpose] * joins.num_rows)]))
+        # A shop whose records share nothing has no joins, and still a text for their purpose.
+        purposes = pa.array([purpose] * joins.num_rows, pa.string())
+        found.append(joins.drop_columns("component").add_column(0, "purpose", [purposes]))
     return pa.concat_tables(found)

@@ -10,15 +10,6 @@ signals as (
     select * from {{ ref('place_signals') }}
 ),
 
--- A signal that names no region says nothing against one that does.
-precise as (
-    select *
-    from signals
-    qualify
-        region is not null
-        or not bool_or(region is not null) over (partition by person_id, country)
-),
-
 placed as (
     select
         signals.*,
@@ -32,8 +23,27 @@ placed as (
             partition by signals.person_id
             order by signals.preference, signals.known_at desc, signals.country, signals.region
         ) as place
-    from precise as signals
+    from signals
     inner join clock on signals.world = clock.world
+),
+
+-- A signal that names no region says nothing against one that does.
+counting as (
+    select
+        * replace (
+            row_number() over (
+                partition by person_id
+                order by preference, known_at desc, country, region
+            ) as place
+        )
+    from (
+        select *
+        from placed
+        where place = 1 or is_recent
+        qualify
+            region is not null
+            or not bool_or(region is not null) over (partition by person_id, country)
+    )
 )
 
 select
@@ -45,6 +55,5 @@ select
     max(known_at) as known_at,
     bool_or(place = 1) as is_first,
     case when not bool_or(place = 1 or recedes_at is null) then max(recedes_at) end as recedes_at
-from placed
-where place = 1 or is_recent
+from counting
 group by person_id, world, country, region

@@ -24,7 +24,7 @@ shipments as (
     where
         events.country is not null
         and events.person_id is not null
-        and events.occurred_at < clock.as_of
+        and events.occurred_at <= clock.as_of
         and events.recorded_at <= clock.known_at
     group by events.person_id, events.world, events.country, events.region
 ),

@@ -67,8 +67,8 @@ select
     null as origin_write_id,
     null::json as evidence,
     null::boolean as age_capable_at_capture,
-    least(occurred_at, recorded_at) as effective_lo,
-    least(occurred_at, recorded_at) as effective_hi,
+    occurred_at as effective_lo,
+    occurred_at as effective_hi,
     recorded_at,
     occurred_at as source_seen_at,
     null::timestamptz as expires_at
@@ -98,8 +98,8 @@ select
     null as origin_write_id,
     null::json as evidence,
     null::boolean as age_capable_at_capture,
-    least(occurred_at, recorded_at) as effective_lo,
-    least(occurred_at, recorded_at) as effective_hi,
+    occurred_at as effective_lo,
+    occurred_at as effective_hi,
     recorded_at,
     occurred_at as source_seen_at,
     null::timestamptz as expires_at

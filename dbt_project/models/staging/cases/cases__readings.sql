@@ -76,7 +76,7 @@ select
         when actor is not null then actor
         when
             former_value is null
-            and valid_lo is distinct from valid_hi
+            and (valid_lo is null or valid_lo is distinct from valid_hi)
             and split_part(lower(value), '=', -1) in ('true', 'false', '1', '0')
             then 'import'
         else coalesce(of_actor, 'unknown')

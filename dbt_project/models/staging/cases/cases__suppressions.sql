@@ -4,7 +4,7 @@ with readings as (
         case
             when state <> 'hold' or state is null then suppression_kind
             -- A platform's silence ends with a later grant, a person's words when they are read.
-            when read_actor = 'customer' then 'held_for_review'
+            when of_actor = 'customer' then 'held_for_review'
             else 'held_by_platform'
         end as suppression_kind
     from {{ ref('cases__readings') }}
