@@ -105,8 +105,8 @@ def test_a_send_is_proven_by_what_its_build_went_by(home: Home, tmp_path: Path) 
     with duckdb.connect() as connection:
         connection.execute(
             "COPY (SELECT 'w1' AS row_id, 'add' AS op, 'vape_buyers_of_age' AS audience, 'klaviyo' AS platform, "
-            "'main' AS account, 'list:Vapers' AS target, 'K31' AS record_id, $person AS person_id, 'admitted' AS reason) "
-            "TO $file (FORMAT parquet)",
+            "'main' AS account, 'list:Vapers' AS target, 'K31' AS record_id, $person AS person_id, "
+            "'admitted' AS reason) TO $file (FORMAT parquet)",
             {"person": found[0], "file": str(home.data / "plans" / "one.parquet")},
         )
     with closing(State.of(home)) as state:

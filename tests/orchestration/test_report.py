@@ -27,7 +27,7 @@ from orchestration.activation.state import ledger, outbox
 from orchestration.building import Built
 from orchestration.inputs.registries import Standing
 from orchestration.inputs.reviews import Waiting
-from orchestration.reporting import charts, facts, latency, page, runs, why_not
+from orchestration.reporting import charts, exposures, facts, latency, page, runs, why_not
 from orchestration.reporting.runs import Run
 from orchestration.reporting.verdict import judge
 from orchestration.resources import House
@@ -115,6 +115,14 @@ def shop(tmp_path: Path) -> Shop:
             CREATE TABLE intermediate.age_evidence AS FROM (VALUES
                 ('a1', 'dob', 2, 'shop', TIMESTAMPTZ '2026-10-05 10:00:00+00', 'shop', 'main'))
                 t(age_evidence_id, kind, level, provider, verified_at, platform, account);
+            ALTER TABLE intermediate.consent_events ADD COLUMN source VARCHAR;
+            ALTER TABLE intermediate.consent_events ADD COLUMN evidence JSON;
+            ALTER TABLE intermediate.consent_events ADD COLUMN effective_lo TIMESTAMPTZ;
+            ALTER TABLE intermediate.consent_events ADD COLUMN recorded_at TIMESTAMPTZ;
+            ALTER TABLE intermediate.consent_events ADD COLUMN identifier VARCHAR;
+            ALTER TABLE intermediate.age_evidence ADD COLUMN threshold INTEGER;
+            ALTER TABLE intermediate.age_evidence ADD COLUMN expires_at TIMESTAMPTZ;
+            ALTER TABLE intermediate.age_evidence ADD COLUMN recorded_at TIMESTAMPTZ;
             CREATE TABLE intermediate.age_state AS
                 SELECT 'p' || n AS person_id, 'vape' AS product_category, 'email' AS channel, 4 AS required_level,
                     21 AS minimum_age FROM range(12) t(n);
@@ -401,6 +409,32 @@ def test_twenty_audiences_stay_below_a_megabyte(shop: Shop) -> None:
     report.funnels = [replace(built.funnels[0], audience=name) for name in names]
     report.reasons = {name: list(many.values()) for name in names}
     assert len(page.render(shop.home, report)) < 1_000_000
+
+
+_EXPOSED = """
+CREATE TABLE marts.exposures AS SELECT
+    'p' || n AS person_id, 'sms' AS channel, 's' || n AS consent_event_id, 'message' AS send_kind, 'm' || n AS send_id,
+    'twilio' AS platform, 'main' AS account, TIMESTAMPTZ '2026-11-01 10:00:00+00' AS withdrawn_at,
+    TIMESTAMPTZ '2026-11-01 10:00:00+00' AS received_at, TIMESTAMPTZ '2026-11-02 10:00:00+00' AS sent_at,
+    TIMESTAMPTZ '2026-11-03 16:00:00+00' AS honoured_at, n = 3 AS is_after_honouring, n = 0 AS may_be_confirmation,
+    'sms_revocation' AS honour_clock, 'US' AS jurisdiction, TIMESTAMPTZ '2026-11-17 00:00:00+00' AS honour_by,
+    n = 1 AS is_clock_kept
+FROM range(4) t(n)
+"""
+
+
+def test_what_was_sent_after_a_withdrawal_is_told_with_what_became_of_the_deadline(shop: Shop) -> None:
+    with shop.open() as connection:
+        connection.execute(_EXPOSED)
+        [found] = exposures.exposures(connection)
+        [*_, last] = exposures.latest(connection)
+    counts = (found.sends, found.within_clock, found.past_clock, found.after_honouring, found.longest_hours)
+    assert counts == (3, 1, 1, 1, 54.0), "a text that may confirm the stop is not counted"
+    assert (last.send_id, last.is_clock_kept) == ("m3", False)
+    finished(shop)
+    page = told(shop)
+    assert "twilio:main sms messages 3 3 3 1 1 1 54.0 h" in page
+    assert "Nothing that is known of was sent" not in page
 
 
 def test_a_picture_has_no_script_and_no_colours_of_its_own() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,23 @@ def test_coverage_is_a_table_per_mart_of_the_published_copy(home: Home) -> None:
     found = told.coverage_of(home)
     assert text(found["consent coverage"]).splitlines()[-1] == "| shop | main | email | 9 | 4 | 3 | 2 | 1 | 3 |"
     assert len(text(found["age coverage"]).splitlines()) == 2
+
+
+def test_sends_after_withdrawals_are_told_with_a_picture_that_needs_no_style_sheet() -> None:
+    with duckdb.connect() as connection:
+        assert told.exposure(connection)["sends after a withdrawal"].value == 0
+        connection.execute(
+            "CREATE SCHEMA marts; CREATE TABLE marts.exposures AS SELECT 'p1' AS person_id, 'sms' AS channel, "
+            "'c1' AS consent_event_id, 'message' AS send_kind, 'twilio' AS platform, 'main' AS account, "
+            "false AS may_be_confirmation, true AS is_after_honouring, NULL::BOOLEAN AS is_clock_kept, "
+            "TIMESTAMPTZ '2026-11-01' AS received_at, NULL::TIMESTAMPTZ AS honoured_at"
+        )
+        found = told.exposure(connection)
+    assert found["sent too late or after honouring"].value == 1
+    picture = re.search(r"!\[sends\]\(data:image/svg\+xml;base64,([^)]+)\)", text(found["by account"]))
+    assert picture is not None
+    assert "fill: #e6cf7a" in b64decode(picture[1]).decode()
+    assert text(found["by account"]).splitlines()[-1] == "| twilio | main | sms | message | 1 | 1 | 1 | 0 | 0 | 1 |  |"
 
 
 def test_want_of_a_published_copy_breaks_no_op(home: Home) -> None:
