@@ -107,7 +107,7 @@ reviews = Table(
     Column("recorded_at", Utc, nullable=False),
 )
 #: Two records that people say are one person's, or are not: a row per act; the last one about two records counts.
-#: verdict: merge | unmerge. The two stand in the order of their names.
+#: verdict: merge | unmerge; of two that their keys join, an unmerge takes the right one out.
 links = Table(
     "links",
     ledger_metadata,

@@ -8,7 +8,7 @@ from typing import Literal
 from uuid import uuid4
 
 import duckdb
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, and_, insert, or_, select
 
 from dlt_sources import registry
 from dlt_sources.errors import ConfigurationError
@@ -24,7 +24,7 @@ _SIDES = ("platform", "account", "record_id")
 _TEXTS = ("link_id", "verdict", *(f"{side}_{name}" for side in ("left", "right") for name in _SIDES), "actor", "reason")
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """A record of a platform's account."""
 
@@ -67,11 +67,12 @@ def named(text: str) -> Record:
 def say(home: Home, state: State, first: str, second: str, verdict: Verdict, *, actor: str, reason: str) -> Linked:
     """Keep that two records are one person's (merge) or are not (unmerge); counts with the next build.
 
-    Raises ConfigurationError for records that no build has seen.
+    Of two that their keys join, an unmerge takes the second out (docs/identity.md). Raises ConfigurationError for
+    records that no build has seen.
     """
     if not actor.strip() or not reason.strip():
         raise ConfigurationError("--actor and --reason must say who decides and why: both are kept.")
-    left, right = sorted((named(first), named(second)))
+    left, right = named(first), named(second)
     if left == right:
         raise ConfigurationError(f"{left} is one record: name two.")
     persons = (_person(home, left), _person(home, right))
@@ -111,11 +112,14 @@ def _person(home: Home, record: Record) -> str:
 
 
 def _last(state: State, left: Record, right: Record) -> str | None:
-    """What was said last of two records."""
-    query = select(links.c.verdict).order_by(links.c.recorded_at.desc()).limit(1)
-    for side, record in (("left", left), ("right", right)):
-        for name in _SIDES:
-            query = query.where(links.c[f"{side}_{name}"] == getattr(record, name))
+    """What was said last of two records, whichever was named first."""
+    said = or_(_named(left, right), _named(right, left))
+    query = select(links.c.verdict).where(said).order_by(links.c.recorded_at.desc()).limit(1)
     with reading(state.ledger) as connection:
         verdict: str | None = connection.execute(query).scalar()
         return verdict
+
+
+def _named(left: Record, right: Record) -> ColumnElement[bool]:
+    sides = (("left", left), ("right", right))
+    return and_(*(links.c[f"{side}_{name}"] == getattr(record, name) for side, record in sides for name in _SIDES))

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tests.dbt.conftest import Build
 from tests.dbt.raw import Raw, ago
+from tests.dbt.test_blocks_by_hand import act
 
 UNCLEAR = "don't stop the deals!"
 
@@ -37,6 +38,7 @@ def test_a_verdict_decides_about_what_was_held(copy: Build) -> None:
             for one in told or ():
                 verdict(raw, f"SM{name}", one, ago(days=3))
         raw.message("SMagain", numbers["back"], ago(days=1), body="START")
+        act(raw, "stop", numbers["stop"], ago(days=3), channel="sms")
         raw.build(2)
     assert copy.run() == set()
     codes = by_number(copy, "reason_codes")
@@ -52,6 +54,11 @@ def test_a_verdict_decides_about_what_was_held(copy: Build) -> None:
         " from intermediate.consent_events where method = 'review' and identifier = '+14155558002'"
     )
     assert rows == [("twilio:main:message:SMstop", "customer", "sms", ago(days=3), True)], "the clock ran from receipt"
+
+    landed = copy.values("select landing_id from raw_audiences.webhooks where topic = 'stop'")
+    absorbed = copy.values("select landing_id from marts.absorbed_landings")
+    assert landed, "the stop was landed"
+    assert landed <= absorbed, "the gate lets go of it once these decisions know the verdict"
 
 
 def test_a_receipt_opens_what_it_guards_for_whom_it_names_until_it_is_taken_back(copy: Build) -> None:

@@ -16,7 +16,8 @@ CREATE SCHEMA IF NOT EXISTS intermediate;
 CREATE SCHEMA IF NOT EXISTS marts;
 CREATE TABLE intermediate.suppressions (
     suppression_id VARCHAR, platform VARCHAR, account VARCHAR, record_id VARCHAR, kind VARCHAR, identifier_type VARCHAR,
-    told VARCHAR, identifier VARCHAR, source VARCHAR, effective_at TIMESTAMPTZ, ended_at TIMESTAMPTZ, said_on VARCHAR, words VARCHAR
+    told VARCHAR, identifier VARCHAR, source VARCHAR, effective_at TIMESTAMPTZ, ended_at TIMESTAMPTZ, said_on VARCHAR,
+    words VARCHAR
 );
 CREATE TABLE intermediate.consent_events (
     consent_event_id VARCHAR, platform VARCHAR, account VARCHAR, channel VARCHAR, method VARCHAR, evidence JSON,

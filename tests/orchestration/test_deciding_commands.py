@@ -64,7 +64,7 @@ def test_what_waits_is_shown_masked_and_leaves_the_queue_when_it_is_decided(home
 def test_records_are_joined_and_parted_with_who_and_why(home: Home) -> None:
     told = audiences(home.folder, "link", "shopify:main:7", "klaviyo:main:K", *WHO)
     assert (told.returncode, "one person's, from the next build on" in told.stdout) == (0, True), told.stderr
-    assert "they are of p_2 and p_1" in told.stdout
+    assert "they are of p_1 and p_2" in told.stdout
     again = json.loads(audiences(home.folder, "link", "klaviyo:main:K", "shopify:main:7", *WHO, "--json").stdout)
     assert again["is_repeat"]
     assert "not one person's" in audiences(home.folder, "unlink", "shopify:main:7", "klaviyo:main:K", *WHO).stdout

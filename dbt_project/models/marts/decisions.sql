@@ -154,7 +154,8 @@ known as (
             when 'ads_audience' then law.ads_need_grant
             else true
         end as needs_grant,
-        law.needs_express,
+        -- Texts and calls want express consent in the US too.
+        law.needs_express or questions.channel in ('sms', 'mms', 'voice') as needs_express,
         coalesce(law.is_place_unknown, true) as is_place_unknown,
 
         ages.person_id is not null as is_age_judged,

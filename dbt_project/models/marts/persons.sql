@@ -21,7 +21,8 @@ profile as (
         any_value(person_records.world) as world,
         any_value(person_records.first_seen_record) as first_seen_record,
         arg_max(records.language, records.updated_at) as language,
-        arg_max(zones.name, records.updated_at) as time_zone,
+        -- Of several zones none is known to be the person's.
+        case when count(distinct zones.name) = 1 then any_value(zones.name) end as time_zone,
         count(*) as record_count,
         min(person_records.created_at) as first_seen_at
     from person_records

@@ -62,7 +62,7 @@ heard as (
             else resolved.state
         end as state,
         -- Implied consent and soft opt-ins have rules of their own (see implied_grants).
-        resolved.category is null and coalesce(
+        coalesce(resolved.category, 'none') = 'none' and coalesce(
             resolved.basis not in ('implied_purchase', 'implied_inquiry', 'soft_opt_in'), true
         ) as is_general,
         -- What may lift a withdrawal: the person's own express act, with evidence.
@@ -158,7 +158,11 @@ weighed as (
         bool_or(state = 'unknown') as is_default_seen,
         max(effective_hi) filter (where state = 'hold') as held_at,
         coalesce(bool_or(state = 'granted' and is_express), false) as is_express,
-        coalesce(bool_or(state = 'granted' and is_fresh), false) as is_fresh,
+        coalesce(
+            bool_or(is_fresh) filter (where state = 'granted' and is_express),
+            bool_or(is_fresh) filter (where state = 'granted'),
+            false
+        ) as is_fresh,
         max(coalesce(stale_at, 'infinity'::timestamptz)) filter (
             where state = 'granted'
         ) as stale_at
@@ -192,8 +196,7 @@ judged as (
             when weighed.asked is not null then 'asked'
             when weighed.is_default_seen then 'unknown'
         end as beneath,
-        coalesce(weighed.held is not null and weighed.acted_at <= weighed.held_at, weighed.held is not null)
-            as is_held
+        weighed.held is not null and coalesce(weighed.acted_at <= weighed.held_at, true) as is_held
     from weighed
     inner join scopes on weighed.scope_number = scopes.scope_number
 ),

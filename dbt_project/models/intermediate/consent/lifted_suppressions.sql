@@ -47,6 +47,9 @@ where
         (
             contains(suppressions.lifted_by, 'fresh_double_opt_in')
             and statements.state = 'granted_confirmed'
+            and statements.basis = 'express'
+            and statements.actor = 'customer'
+            and statements.has_evidence
         )
         or (
             contains(suppressions.lifted_by, 'express_act')

@@ -104,3 +104,29 @@ select
     occurred_at as source_seen_at,
     null::timestamptz as expires_at
 from texts
+union all by name
+-- So does the carrier's answer that the number has opted out, from whichever sender.
+select
+    world,
+    platform,
+    world || fact_id || ' (sender)' as consent_event_id,
+    account,
+    record_id,
+    identifier_type,
+    identifier_key as identifier,
+    sender,
+    read_channel as channel,
+    'transactional' as purpose,
+    '*' as topic,
+    state,
+    method,
+    read_actor as actor,
+    platform || ' ' || field as source,
+    'sender' as scope,
+    has_evidence,
+    valid_lo as effective_lo,
+    valid_hi as effective_hi,
+    recorded_at,
+    valid_hi as source_seen_at
+from readings
+where platform = 'twilio' and field = 'error' and state = 'withdrawn' and read_channel = 'sms'
