@@ -18,9 +18,9 @@ import pyarrow as pa
 
 from dlt_sources.errors import AudiencesError
 from orchestration import warehouse
-from orchestration.activation.keys import normalise_email, normalise_phone
-from orchestration.deciding import worlds
+from orchestration.deciding import planning, worlds
 from orchestration.deciding.cases import Case, Question
+from orchestration.deciding.planning import PlanAnswer
 from orchestration.deciding.worlds import World
 from orchestration.home import Home
 from orchestration.parsing import dbt_command, environment
@@ -50,13 +50,22 @@ def decide(home: Home, cases: Sequence[Case]) -> list[Answer]:
 
     AudiencesError when the models do not build.
     """
+    return decide_with_plans(home, cases)[0]
+
+
+def decide_with_plans(home: Home, cases: Sequence[Case]) -> tuple[list[Answer], list[PlanAnswer]]:
+    """Decide every question and every planned write of the cases, in their order; AudiencesError as for `decide`."""
     with tempfile.TemporaryDirectory(prefix="audiences-decide-") as folder:
         scratch = Home(Path(folder))
         made = build(home, scratch, cases)
-        with duckdb.connect(str(scratch.warehouse), read_only=True) as connection:
+        with duckdb.connect(str(scratch.warehouse)) as connection:
             answers = answer(connection, made)
+            planned = planning.answer(scratch, connection, made)
     order = {case.id: place for place, case in enumerate(cases)}
-    return sorted(answers, key=lambda answer: (order[answer.case], answer.place))
+    return (
+        sorted(answers, key=lambda answer: (order[answer.case], answer.place)),
+        sorted(planned, key=lambda answer: (order[answer.case], answer.place)),
+    )
 
 
 def build(home: Home, scratch: Home, cases: Sequence[Case]) -> list[World]:
@@ -70,7 +79,7 @@ def build(home: Home, scratch: Home, cases: Sequence[Case]) -> list[World]:
         connection.execute("SET TimeZone = 'UTC'")
         worlds.write(connection, made)
         warehouse.ensure_raw(connection, [], [])
-    _build(home, scratch)
+    _build(home, scratch, plans=any(world.plans for world in made))
     return made
 
 
@@ -100,8 +109,9 @@ def answer(connection: duckdb.DuckDBPyConnection, made: Sequence[World]) -> list
     return [_answer(world, place, told[number]) for number, (world, place) in enumerate(asked)]
 
 
-def _build(home: Home, scratch: Home) -> None:
-    command = dbt_command("build", "--select", "+decisions", "--exclude", "resource_type:unit_test resource_type:test")
+def _build(home: Home, scratch: Home, *, plans: bool) -> None:
+    models = ["+decisions", *(f"+{name}" for name in planning.MODELS if plans)]
+    command = dbt_command("build", "--select", *models, "--exclude", "resource_type:unit_test resource_type:test")
     command += ["--vars", orjson.dumps({"cases": True}).decode()]
     # A target folder of its own, since another set of variables would parse the whole project again, and here too.
     paths = environment(scratch) | {"DBT_TARGET_PATH": str(home.data / "decide" / "target")}
@@ -114,7 +124,7 @@ def _asked(world: World, question: Question) -> dict[str, str | None]:
     return {
         "world": world.name,
         "question_id": worlds.question_id(world, question),
-        "identifier": world.name + _normal(question.identifier) if question.identifier else None,
+        "identifier": world.name + worlds.normal(question.identifier) if question.identifier else None,
         "record_key": worlds.record_key(world, question.record) if question.record else None,
     }
 
@@ -138,11 +148,6 @@ def _answer(world: World, place: int, found: Sequence[tuple[Any, ...]]) -> Answe
             *_unexpected(question, eligible, codes, change),
         ],
     )
-
-
-def _normal(identifier: str) -> str:
-    kept = normalise_email(identifier) if "@" in identifier else normalise_phone(identifier)
-    return kept or identifier
 
 
 def _unexpected(question: Question, eligible: bool, codes: Sequence[str], change: datetime | None) -> list[str]:

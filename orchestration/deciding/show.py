@@ -9,8 +9,8 @@ from pathlib import Path
 from dlt_sources.errors import ConfigurationError
 from orchestration import console
 from orchestration.deciding.cases import Question, load
-from orchestration.deciding.decide import Answer, decide
-from orchestration.deciding.worlds import unread
+from orchestration.deciding.decide import Answer, decide_with_plans
+from orchestration.deciding.planning import PlanAnswer
 from orchestration.home import Home
 
 
@@ -21,12 +21,14 @@ def show(path: Path, *, as_json: bool) -> int:
     except (ConfigurationError, OSError) as error:
         console.err.print(str(error))
         return 2
-    answers = decide(Home.current(), cases)
-    if left_out := unread(cases):
-        console.err.print(f"Left out of account, since no model reads them yet: {', '.join(left_out)}.")
-    wrong = [answer for answer in answers if answer.unexpected]
+    answers, planned = decide_with_plans(Home.current(), cases)
+    wrong: list[Answer | PlanAnswer] = [answer for answer in answers if answer.unexpected]
+    wrong += [answer for answer in planned if answer.unexpected]
     if as_json:
-        console.print_json([asdict(answer) | {"question": answer.question.model_dump()} for answer in answers])
+        console.print_json(
+            [asdict(answer) | {"question": answer.question.model_dump()} for answer in answers]
+            + [asdict(answer) | {"plan": answer.plan.model_dump()} for answer in planned]
+        )
         return int(bool(wrong))
     rows = [
         (
@@ -42,7 +44,15 @@ def show(path: Path, *, as_json: bool) -> int:
     ]
     columns = ["case", "question", "eligible", "reasons", "evidence", "next change", "not as expected"]
     console.out.print(console.table(f"{len(cases)} cases", columns, rows))
-    console.out.print(_summary(answers, wrong))
+    if planned:
+        written = [
+            (one.case, one.plan.platform, one.plan.operation, one.plan.identifier, "yes" if one.allowed else "no",
+             one.because, "; ".join(one.unexpected))
+            for one in planned
+        ]  # fmt: skip
+        columns = ["case", "platform", "write", "identifier", "allowed", "because", "not as expected"]
+        console.out.print(console.table("Planned writes", columns, written))
+    console.out.print(_summary(answers, planned, wrong))
     return int(bool(wrong))
 
 
@@ -52,7 +62,11 @@ def _asked(question: Question) -> str:
     return " ".join(part for part in parts if part)
 
 
-def _summary(answers: Sequence[Answer], wrong: Sequence[Answer]) -> str:
+def _summary(answers: Sequence[Answer], planned: Sequence[PlanAnswer], wrong: Sequence[Answer | PlanAnswer]) -> str:
     expected = sum(answer.question.eligible is not None for answer in answers)
+    expected += sum(one.plan.allowed is not None for one in planned)
     version = next((answer.rule_version for answer in answers if answer.rule_version), "none")
-    return f"{len(answers)} questions, {expected} with an expectation, {len(wrong)} not as expected; rules {version}."
+    return (
+        f"{len(answers)} questions, {len(planned)} planned writes, {expected} with an expectation, "
+        f"{len(wrong)} not as expected; rules {version}."
+    )

@@ -6,7 +6,6 @@ every identifier, so that nothing of one world meets anything of another.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,6 +15,7 @@ import duckdb
 import orjson
 import pyarrow as pa
 
+from orchestration.activation.keys import normalise_email, normalise_phone
 from orchestration.deciding.cases import (
     Age,
     Case,
@@ -23,12 +23,14 @@ from orchestration.deciding.cases import (
     Event,
     Fact,
     Link,
+    Plan,
     Question,
     Record,
     Review,
     Scrub,
     Status,
     Text,
+    Write,
 )
 
 _TIME = pa.timestamp("us", tz="UTC")
@@ -87,6 +89,7 @@ TABLES: Mapping[str, pa.Schema] = {
     "links": pa.schema(
         [*_WHAT, *_texts("record_key", "other_record_key", "reason"), ("retracted", pa.bool_()), *_WHEN]
     ),
+    "writes": pa.schema([*_WHAT, *_texts("identifier", "channel", "state"), *_WHEN]),
     "reviews": pa.schema([*_texts("world", "fact_id", "reviewed_id", "verdict", "actor", "reason"), *_WHEN]),
     "rules": pa.schema(_texts("world", "seed", "rule")),
     "ages": pa.schema(
@@ -110,6 +113,7 @@ _TABLE_OF = {
     Contact: "contacts",
     Link: "links",
     Review: "reviews",
+    Write: "writes",
 }
 #: Keys of the format whose columns are called otherwise.
 _CALLED = {
@@ -131,20 +135,37 @@ class World:
     as_of: datetime
     known_at: datetime
     questions: dict[int, Question] = field(default_factory=dict)
+    plans: dict[int, Plan] = field(default_factory=dict)
 
 
 def worlds(cases: Iterable[Case]) -> list[World]:
     """One world per case and time that is asked about."""
     found: dict[tuple[str, datetime, datetime], World] = {}
+
+    def world(case: Case, as_of: datetime, known_at: datetime) -> World:
+        key = (case.id, as_of, known_at)
+        if key not in found:
+            found[key] = World(f"{case.id}@{len(found)}:", case, as_of, known_at)
+        return found[key]
+
     for case in cases:
         for place, question in enumerate(case.questions):
             as_of = question.as_of or case.as_of
-            known_at = question.known_at or case.known_at or as_of
-            key = (case.id, as_of, known_at)
-            if key not in found:
-                found[key] = World(f"{case.id}@{len(found)}:", case, as_of, known_at)
-            found[key].questions[place] = question
+            world(case, as_of, question.known_at or case.known_at or as_of).questions[place] = question
+        for place, plan in enumerate(case.plans):
+            world(case, case.as_of, case.known_at or case.as_of).plans[place] = plan
     return list(found.values())
+
+
+def question_of(plan: Plan) -> Question:
+    """What a planned write to a list asks of the decisions."""
+    return Question(channel="email" if "@" in plan.identifier else "sms", identifier=plan.identifier)
+
+
+def normal(identifier: str) -> str:
+    """An address or number as the models write it; as it is where it is neither."""
+    kept = normalise_email(identifier) if "@" in identifier else normalise_phone(identifier)
+    return kept or identifier
 
 
 def write(connection: duckdb.DuckDBPyConnection, made: Sequence[World]) -> None:
@@ -153,7 +174,8 @@ def write(connection: duckdb.DuckDBPyConnection, made: Sequence[World]) -> None:
     for world in made:
         clock = {"as_of": world.as_of, "known_at": world.known_at, "policies": _policies(world.case)}
         rows["clocks"].append({"world": world.name, "build_id": 1, **clock})
-        rows["questions"] += [_asked(world, question) for question in world.questions.values()]
+        asked = [*world.questions.values(), *(question_of(plan) for plan in world.plans.values())]
+        rows["questions"] += [_asked(world, question) for question in asked]
         rows["rules"] += [
             {"world": world.name, "seed": rule.seed, "rule": orjson.dumps(rule.row, default=str).decode()}
             for rule in world.case.rules
@@ -170,15 +192,6 @@ def write(connection: duckdb.DuckDBPyConnection, made: Sequence[World]) -> None:
         connection.unregister("given")
 
 
-def unread(cases: Iterable[Case]) -> list[str]:
-    """What the cases hold that no model reads yet, with how often: such answers leave it out of account."""
-    found: Counter[str] = Counter()
-    for case in cases:
-        found.update(f"facts of kind {fact.fact}" for fact in case.facts if type(fact) not in _TABLE_OF)
-        found.update({"policies": len(case.policy), "rows of rules": len(case.rules), "plans": len(case.plans)})
-    return [f"{count:,} {what}" for what, count in sorted(found.items()) if count]
-
-
 def question_id(world: World, question: Question) -> str:
     """The id that the models give the question."""
     return world.name + "|".join(list(_asked(world, question).values())[1:])
@@ -193,7 +206,14 @@ def record_key(world: World, record: str) -> str:
 def _policies(case: Case) -> list[tuple[str, str]]:
     """A case's policies as the seed writes values: true, 30, or US,CA."""
     return [
-        (name, ",".join(value) if isinstance(value, list) else str(value).lower() if isinstance(value, bool) else str(value))
+        (
+            name,
+            ",".join(value)
+            if isinstance(value, list)
+            else str(value).lower()
+            if isinstance(value, bool)
+            else str(value),
+        )
         for name, value in case.policy.items()
     ]
 
@@ -224,7 +244,8 @@ def _told(world: World, fact: Fact) -> dict[str, Any] | None:
         row |= {"record_key": one, "other_record_key": other, "retracted": taken_back}
     if isinstance(fact, Review):
         row["reviewed_id"] = row.pop("of")
-    lo, hi = (fact.at, fact.at) if fact.at else (fact.earliest, fact.latest)
+    at = fact.recorded if isinstance(fact, Write) else fact.at
+    lo, hi = (at, at) if isinstance(fact, Write) or at else (fact.earliest, fact.latest)
     return row | {
         "world": world.name,
         "account": world.name + getattr(fact, "account", ""),

@@ -48,8 +48,11 @@ class _Shown(NamedTuple):
     key: Column
 
     def only(self, chosen: Truths) -> _Shown:
-        rows = column(chosen)
-        return _Shown(self.code[chosen], self.node[chosen], self.key_type.filter(rows), self.key.filter(rows))
+        return self.take(np.flatnonzero(chosen))
+
+    def take(self, places: Integers) -> _Shown:
+        rows = column(places)
+        return _Shown(self.code[places], self.node[places], self.key_type.take(rows), self.key.take(rows))
 
 
 class _Edges(NamedTuple):
@@ -70,6 +73,7 @@ def join(
 
     For suppression any key joins. For targeting links do, external keys, and an e-mail address together with the name;
     a record without a name goes with the one name that its address is known by, if there is just one or none at all.
+    One that shows nothing but a phone number goes with the first record of the one name that the number is known by.
     The number of a component is the place of its first record among all in order, of no meaning beyond one build.
     Raises ValueError when a record_key is null or repeated.
     """
@@ -83,7 +87,7 @@ def join(
     counts = _counts(shown, names, accounts, limits or Limits())
     crowded = counts.beyond(limits or Limits())
     joining = shown.only(~crowded[shown.code])
-    edges = _united([*_by_keys(joining, names, purpose), _by_links(links, nodes)])
+    edges = _united([*_by_keys(joining, names, purpose, _with_one_key(keys, nodes)), _by_links(links, nodes)])
     component = _numbered(edges, len(nodes))
     first = shown.only(np.diff(shown.code, prepend=-1) > 0)
     shared = [texts(first.key_type), texts(first.key), column(counts.names), column(counts.records)]
@@ -153,26 +157,42 @@ def _counts(shown: _Shown, names: Integers, accounts: Integers, limits: Limits) 
     return _Counts(np.bincount(named // spread, minlength=keys), records)
 
 
-def _by_keys(shown: _Shown, names: Integers, purpose: Purpose) -> list[_Edges]:
+def _by_keys(shown: _Shown, names: Integers, purpose: Purpose, with_one_key: Truths) -> list[_Edges]:
     if purpose == "suppression":
         return [_stars(shown, shown.code)]
     external = shown.only(truths(pc.equal(shown.key_type, "external")))
     emails = shown.only(truths(pc.equal(shown.key_type, "email")))
-    name = _names_there(emails, names)
+    own = names[emails.node]
+    name = np.where(own >= 0, own, _only_names(emails, names)[emails.code])
     named = emails.only(name >= 0)
     group = named.code * (len(names) + 2) + name[name >= 0]
-    return [_stars(external, external.code), _stars(named, group)]
+    numbers = _bare_numbers(shown.only(truths(pc.equal(shown.key_type, "phone"))), names, with_one_key)
+    return [_stars(external, external.code), _stars(named, group), _stars(numbers, numbers.code)]
 
 
-def _names_there(emails: _Shown, names: Integers) -> Integers:
-    """The name of each record at its address; of one without, the only one known there, -1 where several are."""
-    own, nobody = names[emails.node], len(names)
-    keys = int(emails.code.max(initial=-1)) + 1
-    least, most = np.full(keys, nobody, dtype=np.int64), np.full(keys, -1, dtype=np.int64)
-    np.minimum.at(least, emails.code[own >= 0], own[own >= 0])
-    np.maximum.at(most, emails.code[own >= 0], own[own >= 0])
-    only = np.where(least == most, most, np.where(most < 0, nobody, -1))
-    return np.where(own >= 0, own, only[emails.code])
+def _only_names(shown: _Shown, names: Integers) -> Integers:
+    """By code of the key: the only name that it is known by, -1 where there are several, beyond all where none."""
+    own, keys = names[shown.node], int(shown.code.max(initial=-1)) + 1
+    least, most = np.full(keys, len(names), dtype=np.int64), np.full(keys, -1, dtype=np.int64)
+    np.minimum.at(least, shown.code[own >= 0], own[own >= 0])
+    np.maximum.at(most, shown.code[own >= 0], own[own >= 0])
+    return np.where(least == most, most, np.where(most < 0, len(names), -1))
+
+
+def _bare_numbers(phones: _Shown, names: Integers, with_one_key: Truths) -> _Shown:
+    """Of each number of one name or none: its first record with a name, and those that show nothing else."""
+    is_named = names[phones.node] >= 0
+    wanted = (_only_names(phones, names)[phones.code] >= 0) & (is_named | with_one_key[phones.node])
+    order = np.lexsort((~is_named[wanted], phones.code[wanted]))
+    phones, is_named = phones.only(wanted).take(order), is_named[wanted][order]
+    return phones.only(~is_named | (np.diff(phones.code, prepend=-1) != 0))
+
+
+def _with_one_key(keys: pa.Table, nodes: Column) -> Truths:
+    """Which records show one key alone, joining or not."""
+    distinct = keys.select(["record_key", "key_type", "key"]).group_by(["record_key", "key_type", "key"]).aggregate([])
+    place = pc.drop_null(pc.index_in(whole(distinct["record_key"]), value_set=nodes))
+    return np.asarray(np.bincount(integers(place), minlength=len(nodes)) == 1)
 
 
 def _stars(shown: _Shown, group: Integers) -> _Edges:

@@ -30,28 +30,7 @@ def record(connection: duckdb.DuckDBPyConnection, state: State) -> int:
     """Add what has been answered since the last build; returns how many rows that were."""
     before = _count(connection)
     if has_table(connection, "marts", "withdrawals"):
-        install_key(connection, state.key)
-        connection.register("answered", accepted.written_withdrawals(state))
-        connection.execute(
-            """
-            INSERT INTO raw_audiences.honours BY NAME
-            WITH ours AS (
-                SELECT DISTINCT channel, identifier, keyed_hash(identifier_type || ':' || identifier) AS key_hash
-                FROM marts.withdrawals
-            ),
-            found AS (
-                SELECT DISTINCT
-                    'withdrawal' AS answer,
-                    sha256(concat_ws(chr(31), answered.platform, answered.account, answered.channel,
-                        answered.key_hash, answered.accepted_at)) AS answer_id,
-                    answered.platform, answered.account, answered.channel, ours.identifier,
-                    answered.accepted_at::TIMESTAMPTZ AS accepted_at
-                FROM answered JOIN ours USING (channel, key_hash)
-            )
-            FROM found ANTI JOIN raw_audiences.honours AS known USING (answer_id)
-            """
-        )
-        connection.unregister("answered")
+        _record_withdrawals(connection, state)
     newest = connection.execute(
         "SELECT max(accepted_at) FROM raw_audiences.honours WHERE answer = 'removal'"
     ).fetchone()
@@ -70,6 +49,41 @@ def record(connection: duckdb.DuckDBPyConnection, state: State) -> int:
     )
     connection.unregister("removed")
     return _count(connection) - before
+
+
+def _record_withdrawals(connection: duckdb.DuckDBPyConnection, state: State) -> None:
+    """Identifiers are hashed only when there are answers to match; one that none matches is let go of after a week."""
+    connection.register("answered", accepted.written_withdrawals(state))
+    connection.execute(
+        """
+        CREATE OR REPLACE TEMP TABLE fresh_answers AS
+        WITH found AS (
+            SELECT * REPLACE (accepted_at::TIMESTAMPTZ AS accepted_at),
+                sha256(concat_ws(chr(31), platform, account, channel, key_hash, accepted_at)) AS answer_id
+            FROM answered
+        )
+        FROM found ANTI JOIN raw_audiences.honours AS known USING (answer_id)
+        WHERE accepted_at >= (
+            SELECT coalesce(max(accepted_at) - INTERVAL 7 DAY, '-infinity') FROM raw_audiences.honours
+            WHERE answer = 'withdrawal'
+        )
+        """
+    )
+    connection.unregister("answered")
+    if (connection.execute("SELECT count(*) FROM fresh_answers").fetchone() or (0,))[0]:
+        install_key(connection, state.key)
+        connection.execute(
+            """
+            INSERT INTO raw_audiences.honours BY NAME
+            WITH ours AS (
+                SELECT DISTINCT channel, identifier, keyed_hash(identifier_type || ':' || identifier) AS key_hash
+                FROM marts.withdrawals
+            )
+            SELECT 'withdrawal' AS answer, answer_id, platform, account, channel, identifier, accepted_at
+            FROM fresh_answers JOIN ours USING (channel, key_hash)
+            """
+        )
+    connection.execute("DROP TABLE fresh_answers")
 
 
 def _removals(state: State, since: datetime | None) -> pa.Table:

@@ -66,6 +66,14 @@ def test_an_opt_out_blocks_at_every_step_of_its_way(gate: Gate, home: Home, stat
     assert gate.blocked([jane, john], 1) == {"r": "withdrawn"}
 
 
+def test_an_opt_out_in_one_spelling_blocks_every_other(gate: Gate, home: Home, state: State) -> None:
+    land(home, klaviyo_unsubscribe("J.ane+news@GoogleMail.com", "1"))
+    jane, john = row(state, "email:jane@gmail.com"), row(state, "email:john@gmail.com", row_id="j")
+    assert gate.blocked([jane, john], 1) == {"r": "withdrawn"}
+    worker(home, state, Calls()).settle_once()
+    assert gate.blocked([jane, john], 1) == {"r": "withdrawn"}
+
+
 def test_a_row_passes_once_the_build_of_its_plan_knows_the_opt_out(gate: Gate, home: Home, state: State) -> None:
     land(home, klaviyo_unsubscribe("jane@example.com", "1"))
     worker(home, state, Calls()).settle_once()

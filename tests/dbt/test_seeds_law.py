@@ -69,7 +69,7 @@ def test_what_lifts_a_suppression_is_known() -> None:
     assert told["hard_bounce"] == told["invalid_address"] == {"fresh_double_opt_in", "verified_delivery"}
     assert set(told) == {
         "hard_bounce", "invalid_address", "spam_complaint", "manual_block", "carrier_block", "registry_hit",
-        "reassigned_number", "minor", "erased", "stale_source", "legal", "held_for_review",
+        "reassigned_number", "minor", "erased", "stale_source", "legal", "held_for_review", "held_by_platform",
     }  # fmt: skip
 
 

@@ -90,6 +90,21 @@ def test_a_record_without_a_name_goes_with_the_only_name_of_its_address() -> Non
     assert two == {frozenset({one}) for one in ("r0", "r1", "r2", "r3")}
 
 
+def test_a_record_of_a_number_alone_goes_with_the_first_of_its_only_name() -> None:
+    def phones(*records: str) -> list[Key]:
+        return [(one, "phone", "+1", True) for one in records]
+
+    shown = [*phones("r0", "r1", "r2"), *emails("a", "b")]
+    assert people(joined(records("Jane", "JANE", None), shown, purpose="targeting")) == {
+        frozenset({"r0", "r2"}),
+        frozenset({"r1"}),
+    }
+    assert len(people(joined(records("Jane", "Joe", None), shown, purpose="targeting"))) == 3
+    assert len(people(joined(records(None, None), phones("r0", "r1"), purpose="targeting"))) == 1
+    more = [*shown, ("r2", "email", "info@c", False)]
+    assert len(people(joined(records("Jane", "JANE", None), more, purpose="targeting"))) == 3
+
+
 def test_for_targeting_a_phone_joins_nobody_and_an_external_key_does() -> None:
     two = records("Jane", "Joe")
     assert len(people(joined(two, [(one, "phone", "+1", True) for one in ("r0", "r1")], purpose="targeting"))) == 2
@@ -262,6 +277,19 @@ def _by_union_find(
             one = above[one]
         return one
 
+    shown: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+    for record, kind, key, _ in keys:
+        shown[record].add((kind, key))
+    numbers: defaultdict[str, set[str]] = defaultdict(set)
+    for record, kind, key, joins in keys:
+        if purpose == "targeting" and joins and kind == "phone" and (name[record] or len(shown[record]) == 1):
+            numbers[key].add(record)
+    for some in numbers.values():
+        named = sorted(one for one in some if name[one])
+        if len({name[one] for one in named}) < 2:
+            bare = sorted(one for one in some if not name[one])
+            for one in bare:
+                above[top(one)] = top((named or bare)[0])
     holders: dict[tuple[str | None, ...], str] = {}
     for record, kind, key, joins in keys:
         group: tuple[str | None, ...] | None = (kind, key)

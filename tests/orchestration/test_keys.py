@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from dlt_sources.errors import ConfigurationError
 from dlt_sources.platform import Identifier
 from orchestration.activation.keys import (
+    exact_key,
     keyed_hash,
     keyed_hash_sql,
     load_key,
@@ -24,6 +26,9 @@ from orchestration.activation.keys import (
     normalise_phone,
     suppression_keys,
 )
+from orchestration.home import DBT_PROJECT
+from orchestration.identity.keys import email_keys, phone_keys
+from orchestration.identity.lists import read_seeds
 
 KEY = bytes(range(32))
 
@@ -139,3 +144,42 @@ def test_an_identifier_that_cannot_be_used_gives_no_key() -> None:
     assert suppression_keys(Identifier("email", "nobody"), "shopify:main") == ()
     assert suppression_keys(Identifier("phone", "555"), "shopify:main") == ()
     assert suppression_keys(Identifier("email", "A@B.co"), "shopify:main") == ("email:a@b.co",)
+
+
+def test_a_suppression_reaches_every_spelling_with_the_exact_key_first() -> None:
+    keys = suppression_keys(Identifier("email", "Jane.D+Shop@GoogleMail.com"), "shopify:main")
+    assert keys == ("email:jane.d+shop@googlemail.com", "email:jane.d@googlemail.com", "email:janed@gmail.com")
+    [first, *others] = suppression_keys(Identifier("phone", "+5215512345678"), "twilio:main")
+    assert first == "phone:+5215512345678"
+    assert "phone:+525512345678" in others
+
+
+def test_a_number_without_its_country_code_is_read_in_the_country_of_the_account() -> None:
+    number = Identifier("phone", "(415) 555-0123")
+    assert "phone:+14155550123" in suppression_keys(number, "shopify:main", "US")
+    assert suppression_keys(number, "shopify:main") == ("phone_end:155550123",)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["jane@example.com", "J.ane+x@gmail.com", "ja\u200bne@example.com", "Jane@B\u00fccher.example", "info@example.com",
+     "jane@gmial.com", "Jane <jane@example.com>", "jane@", ""],
+)  # fmt: skip
+def test_the_speed_lane_reads_addresses_as_the_models_do(value: str) -> None:
+    [row] = email_keys(pa.array([value]), read_seeds(DBT_PROJECT / "seeds")).to_pylist()
+    identifier = Identifier("email", value)
+    exact = exact_key(identifier, "shopify:main")
+    assert set(suppression_keys(identifier, "shopify:main")) == {*row["suppression_keys"], *([exact] if exact else [])}
+
+
+@pytest.mark.parametrize("value", ["+14155550123", "415.555.0123", "+442079460958", "0791 234 567", "12", "call me"])
+@pytest.mark.parametrize("country", ["", "US", "CH"])
+def test_the_speed_lane_reads_numbers_as_the_models_do(value: str, country: str) -> None:
+    countries = pa.array([[country] if country else []], pa.list_(pa.string()))
+    [row] = phone_keys(pa.array([value]), countries, read_seeds(DBT_PROJECT / "seeds")).to_pylist()
+    identifier = Identifier("phone", value)
+    exact = exact_key(identifier, "shopify:main")
+    found = set(suppression_keys(identifier, "shopify:main", country))
+    assert found == {*row["suppression_keys"], *([exact] if exact else [])}
+    # What the exact key alone once blocked is among what blocks the value today.
+    assert exact is None or exact in row["blocked_by"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -61,3 +61,23 @@ def test_answers_are_recorded_once_and_only_for_those_who_withdrew(tmp_path: Pat
         ).fetchall()
     at = AT.replace(tzinfo=None)
     assert found == [("removal", "mailer", None, "r2", at), ("withdrawal", "mailer", "p2@example.com", None, at)]
+
+
+def test_an_answer_is_matched_as_soon_as_a_build_knows_the_withdrawal(tmp_path: Path) -> None:
+    shop = Shop(tmp_path)
+    shop.audience()
+    shop.build({"buyers": [1]})
+    with shop.state.write_deliveries() as store:
+        about = {"platform": "mailer", "account": "main", "channel": "email"}
+        for email, at in (("p2@example.com", AT), ("p3@example.com", AT - timedelta(days=6))):
+            key_hash = keyed_hash(shop.state.key, f"email:{email}")
+            store.execute(insert(withdrawals).values(key_hash=key_hash, accepted_at=at, **about))
+    with shop.open() as connection:
+        warehouse.ensure_raw(connection, [], [])
+        for emails in (["p2@example.com"], ["p2@example.com", "p3@example.com"]):
+            connection.execute(
+                "CREATE OR REPLACE TABLE marts.withdrawals AS SELECT 'email' AS identifier_type, "
+                "unnest($1::VARCHAR[]) AS identifier, 'email' AS channel",
+                [emails],
+            )
+            assert honours.record(connection, shop.state) == 1

@@ -8,8 +8,10 @@ statements as (
 ),
 
 suppressions as (
-    select * from {{ ref('suppressions') }}
-    where recorded_at <= (select known_at from {{ ref('clock') }})
+    select suppressions.*
+    from {{ ref('suppressions') }} as suppressions
+    inner join {{ ref('clock') }} as clock on suppressions.world = clock.world
+    where suppressions.recorded_at <= clock.known_at
 ),
 
 channels as (
@@ -61,13 +63,14 @@ reasons as (
 -- What each platform says by itself, so that nothing is written where it already stands.
 own_words as (
     select
-        platform || ':' || account as holder,
-        identifier_type,
-        identifier,
-        channel
+        statements.platform || ':' || statements.account as holder,
+        statements.identifier_type,
+        statements.identifier,
+        statements.channel
     from statements
+    inner join {{ ref('clock') }} as clock on statements.world = clock.world
     -- Who has opted out of one topic there has not opted out of the others.
-    where topic = '*' and recorded_at <= (select known_at from {{ ref('clock') }})
+    where statements.topic = '*' and statements.recorded_at <= clock.known_at
     group by all
     having
         max(effective_hi) filter (where state = 'withdrawn') is not null

@@ -20,12 +20,18 @@ WIDE = """
 """
 # Who was taken apart from somebody by hand is joined by hand alone.
 NARROW = """
-    select distinct keys.record_key, keys.key_type, keys.target_key as key, true as joins
+    select distinct
+        keys.record_key,
+        keys.key_type,
+        coalesce(keys.target_key, keys.told) as key,
+        keys.may_join and keys.target_key is not null and shared.key is null and apart.other_record_key is null as joins
     from keys
-    anti join shared on keys.own_key = shared.key
-    anti join (from links where reason = 'by_hand' and retracted) as apart
-        on keys.record_key = apart.record_key
-    where keys.may_join and keys.is_current and keys.target_key is not null
+    left join shared on keys.own_key = shared.key
+    left join (
+        select distinct other_record_key from links where reason = 'by_hand' and retracted
+    ) as apart
+        on keys.record_key = apart.other_record_key
+    where keys.is_current
 """
 LINKS = "select record_key, other_record_key, reason, retracted from links"
 

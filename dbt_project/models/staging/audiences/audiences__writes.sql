@@ -15,3 +15,19 @@ select
     end as identifier,
     acted_at as written_at
 from acts
+{%- if var('cases', false) %}
+union all
+select
+    world || fact_id as write_id,
+    platform,
+    account,
+    channel,
+    case when contains(identifier, '@') then 'email' else 'phone' end as identifier_type,
+    case
+        when contains(identifier, '@') then {{ told_email('identifier') }}
+        else {{ told_phone('identifier') }}
+    end as identifier,
+    valid_hi as written_at
+from {{ source('cases', 'writes') }}
+where state = 'withdrawn'
+{%- endif %}
