@@ -2,7 +2,7 @@
 
 A person is a draw along independent dimensions (reach, contact, consent, orders, goods, age, address, webinar, CRM);
 the first people are scripted so that every reason and every trap occurs, and larger populations have everybody of
-`population_hazards` besides. Times keep two hours away from the windows'
+`sandbox.hazards` besides. Times keep two hours away from the windows'
 edges, so that a build some minutes later reads the same world.
 """
 
@@ -15,9 +15,9 @@ from random import Random
 
 from sandbox import population_data as data
 from sandbox.facts import Facts, Person, Text
+from sandbox.hazards import hazards
 from sandbox.population_consent import declare
 from sandbox.population_crm import remember
-from sandbox.population_hazards import hazards
 from sandbox.population_life import live
 from sandbox.population_person import Maker
 

@@ -196,4 +196,7 @@ def _why_not(connection: duckdb.DuckDBPyConnection, asked: _Asked) -> str:
         "SELECT DISTINCT reason_codes[1] FROM marts.decisions WHERE question_id = ? AND identifier = ? ORDER BY ALL",
         [asked.question, asked.identifier],
     ).fetchall()
-    return f"not eligible: {', '.join(code for (code,) in codes) or 'nobody has this identifier'}"
+    leads = ", ".join(code for (code,) in codes)
+    if leads == "ok":
+        return f"{asked.plan.platform} has no record with this identifier"
+    return f"not eligible: {leads or 'nobody has this identifier'}"

@@ -11,7 +11,6 @@ from orchestration import console
 from orchestration.deciding.cases import Question, load
 from orchestration.deciding.decide import Answer, decide_with_plans
 from orchestration.deciding.planning import PlanAnswer
-from orchestration.deciding.worlds import unread
 from orchestration.home import Home
 
 
@@ -23,8 +22,6 @@ def show(path: Path, *, as_json: bool) -> int:
         console.err.print(str(error))
         return 2
     answers, planned = decide_with_plans(Home.current(), cases)
-    if left_out := unread(cases):
-        console.err.print(f"Left out of account, since no model reads them yet: {', '.join(left_out)}.")
     wrong: list[Answer | PlanAnswer] = [answer for answer in answers if answer.unexpected]
     wrong += [answer for answer in planned if answer.unexpected]
     if as_json:

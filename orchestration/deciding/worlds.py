@@ -6,7 +6,6 @@ every identifier, so that nothing of one world meets anything of another.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -191,14 +190,6 @@ def write(connection: duckdb.DuckDBPyConnection, made: Sequence[World]) -> None:
         connection.register("given", table)
         connection.execute(f"CREATE OR REPLACE TABLE raw_cases.{name} AS FROM given")
         connection.unregister("given")
-
-
-def unread(cases: Iterable[Case]) -> list[str]:
-    """What the cases hold that no model reads yet, with how often: such answers leave it out of account."""
-    found: Counter[str] = Counter()
-    for case in cases:
-        found.update(f"facts of kind {fact.fact}" for fact in case.facts if type(fact) not in _TABLE_OF)
-    return [f"{count:,} {what}" for what, count in sorted(found.items()) if count]
 
 
 def question_id(world: World, question: Question) -> str:

@@ -38,6 +38,7 @@ cases:
     questions:
       - {ask: E, eligible: false, lead: withdrawn}
   - id: of age
+    policy: {apply_registries: false}
     facts:
       - {id: birth date, fact: age, platform: shopify, record: jane, kind: dob, level: 4, value: "2005-11-22",
          at: 2025-01-01T12:00:00Z}
@@ -45,10 +46,23 @@ cases:
       - {ask: "E:alcohol", as_of: 2026-11-22T07:30:00Z, eligible: false, lead: under_age,
          next_change_at: 2026-11-22T08:00:00Z}
 """
-SCRUB = """
-  - id: scrubbed
-    facts: [{fact: scrub, registry: child_protection_utah, at: 2026-11-01T12:00:00Z}]
-    questions: [{ask: E}]
+PLANS = """
+  - id: eligible
+    plans:
+      - {platform: shopify, operation: add, identifier: jane@example.com, allowed: true}
+      - {platform: shopify, operation: remove, identifier: jane@example.com, allowed: true}
+      - {platform: shopify, operation: suppress, identifier: jane@example.com, allowed: false}
+      - {platform: shopify, operation: "consent=subscribed", identifier: jane@example.com, allowed: false}
+      - {platform: klaviyo, operation: add, identifier: jane@example.com, allowed: false}
+      - {platform: mailchimp, operation: add, identifier: jane@example.com}
+  - id: refused
+    facts:
+      - {id: stop, fact: status, platform: klaviyo, identifier: jane@example.com, field: consent, value: UNSUBSCRIBED,
+         channel: email, at: 2026-11-01T12:00:00Z}
+    plans:
+      - {platform: shopify, operation: add, identifier: jane@example.com, allowed: false}
+      - {platform: shopify, operation: remove, identifier: jane@example.com, allowed: true}
+      - {platform: shopify, operation: suppress, identifier: jane@example.com, allowed: true}
 """
 
 
@@ -69,11 +83,32 @@ def test_every_case_is_decided_apart_and_at_the_time_that_is_asked_about(home: P
     assert [one["evidence"] for one in answers if one["case"] == "withdrawn"] == [["stop"], ["grant"], []]
     assert len({one["rule_version"] for one in answers}) == 1
 
-    path.write_text(CASES.replace("lead: no_grant", "lead: pending") + SCRUB)
+    path.write_text(CASES.replace("lead: no_grant", "lead: pending"))
     result = CliRunner().invoke(app, ["decide", str(path)])
     assert result.exit_code == 1
     assert "the lead is no_grant, not pending" in " ".join(result.output.split())
-    assert "since no model reads them yet: 1 facts of kind scrub." in " ".join(result.output.split())
+
+
+def test_planned_writes_are_answered_by_the_planner_and_count_in_the_exit_status(home: Path) -> None:
+    path = home / "cases.yaml"
+    path.write_text(CASES.partition("cases:")[0] + "cases:" + PLANS)
+    result = CliRunner().invoke(app, ["decide", str(path), "--json"])
+    answers = json.loads(result.stdout)
+    assert [one for one in answers if one["unexpected"]] == []
+    assert result.exit_code == 0
+    assert {(one["case"], one["place"]): one["because"] for one in answers if not one["allowed"]} == {
+        ("eligible", 2): "no withdrawal of it is known, or it stands there already",
+        ("eligible", 3): "no destination of ours does this at shopify",
+        ("eligible", 4): "klaviyo has no record with this identifier",
+        ("eligible", 5): "no destination of ours does this at mailchimp",
+        ("refused", 0): "not eligible: withdrawn",
+    }
+
+    may_add = "operation: add, identifier: jane@example.com, allowed: true"
+    path.write_text(path.read_text().replace(may_add, may_add.replace("true", "false")))
+    result = CliRunner().invoke(app, ["decide", str(path)])
+    assert result.exit_code == 1
+    assert "allowed is true" in " ".join(result.output.split())
 
 
 def test_a_file_that_cannot_be_read_is_said_and_ends_with_2(home: Path) -> None:

@@ -22,8 +22,8 @@ from orchestration.registering import bring_all
 from sandbox.client import Sandbox
 from sandbox.server import running
 
-#: No command of these tests takes a tenth of this; it ends one that hangs.
-PATIENCE = 280
+#: No command of these tests takes a fifth of this on two quiet cores; it ends one that hangs.
+PATIENCE = 600
 Members = Mapping[tuple[str, str], frozenset[str]]
 
 

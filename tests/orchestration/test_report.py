@@ -23,6 +23,7 @@ from orchestration.activation.approvals import why_held
 from orchestration.activation.changes import Change, changes
 from orchestration.activation.funnel import funnels
 from orchestration.activation.guards import Findings
+from orchestration.activation.newly_eligible import NewlyEligible
 from orchestration.activation.state import ledger, outbox
 from orchestration.building import Built
 from orchestration.inputs.registries import Standing
@@ -497,6 +498,19 @@ def test_changes_are_counted_against_the_published_copy_with_their_reasons(shop:
         assert changes(shop.home, connection, 2, ["buyers", "new_one"]) == [
             Change(audience="buyers", before=2, now=1, added={"withdrawn": 1}, removed={"interest": 1, "withdrawn": 1})
         ]
+
+
+def test_who_may_be_contacted_anew_is_shown_by_cause_and_what_holds_them(shop: Shop) -> None:
+    why = "mass_flip: 12 people; when this is right: audiences approve build:2 --actor YOU --reason WHY"
+    causes = {"unexplained": 12, "own_new_grant": 3}
+    found = NewlyEligible(build_id=2, base_build_id=1, people=900, flipped=12, by_cause=causes, held_because=why)
+    finished(shop, newly_eligible=found)
+    text = told(shop)
+    assert "12 of 900 people count against the limits for one build, compared with build 1" in text
+    assert why in text
+    assert "with a new grant of their own" in text
+    finished(shop, newly_eligible=None)
+    assert "There is no good build to compare with." in told(shop)
 
 
 def test_changes_are_shown_and_summed_up(shop: Shop) -> None:

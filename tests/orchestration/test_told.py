@@ -12,6 +12,7 @@ import pytest
 
 from orchestration import told
 from orchestration.activation.changes import Change
+from orchestration.activation.newly_eligible import NewlyEligible
 from orchestration.home import Home
 from orchestration.reporting import runs
 
@@ -36,7 +37,31 @@ def test_coverage_is_a_table_per_mart_of_the_published_copy(home: Home) -> None:
         )
     found = told.coverage_of(home)
     assert text(found["consent coverage"]).splitlines()[-1] == "| shop | main | email | 9 | 4 | 3 | 2 | 1 | 3 |"
+    assert drawn(found["consent coverage"], "consent coverage").count('class="bar"') == 4
     assert len(text(found["age coverage"]).splitlines()) == 2
+
+
+def test_newly_eligible_people_are_told_by_cause_with_a_picture_and_why_they_wait() -> None:
+    found = NewlyEligible(
+        build_id=2, base_build_id=1, people=900, flipped=12, by_cause={"unexplained": 12, "first_seen": 3},
+        held_because="mass_flip: too many",
+    )  # fmt: skip
+    shown = told.newly_eligible(found)
+    assert shown["newly eligible people"].value == 12
+    lines = text(shown["newly eligible"]).splitlines()
+    assert lines[0] == "12 people of 900 count, against build 1."
+    assert "**Held.** mass_flip: too many" in lines
+    assert {"| seen for the first time | 3 |", "| unexplained | 12 |"} < set(lines)
+    assert ">12<" in drawn(shown["newly eligible"], "newly eligible people")
+    first = told.newly_eligible(NewlyEligible(build_id=1))
+    assert text(first["newly eligible"]) == "There is no good build to compare with."
+
+
+def drawn(value: Any, title: str) -> str:
+    """The picture of that title."""
+    picture = re.search(rf"!\[{title}\]\(data:image/svg\+xml;base64,([^)]+)\)", text(value))
+    assert picture is not None
+    return b64decode(picture[1]).decode()
 
 
 def test_sends_after_withdrawals_are_told_with_a_picture_that_needs_no_style_sheet() -> None:

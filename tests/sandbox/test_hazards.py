@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from sandbox.hazards import HAZARDS
 from sandbox.population import generate
-from sandbox.population_hazards import HAZARDS
 from sandbox.truth import AUDIENCES, Truth
 
 AS_OF = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)

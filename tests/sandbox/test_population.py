@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sandbox.facts import Facts, Person, Record, valid_email, valid_phone
+from sandbox.hazards import HAZARDS
 from sandbox.population import generate
 from sandbox.population_data import STOP_WORDS, STORIES
-from sandbox.population_hazards import HAZARDS
 from sandbox.truth import AUDIENCES, REASONS, Truth
 
 AS_OF = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
