@@ -40,10 +40,12 @@ def keep(home: Home, connection: duckdb.DuckDBPyConnection, build_id: int) -> bo
     if not has_table(connection, "intermediate", "person_ids"):
         return False
     known, path = _build_of_warehouse(connection), home.state / _FILE
+    # A build that only decides anew finds the persons, and the events, of the one before.
     news = connection.execute(
-        "SELECT EXISTS (FROM intermediate.person_ids AS found WHERE event IS NOT NULL OR NOT EXISTS ("
+        "SELECT EXISTS (FROM intermediate.person_ids AS found WHERE at_build > ? OR event IS NULL AND NOT EXISTS ("
         "FROM raw_audiences.person_ids AS kept WHERE kept.record_key = found.record_key"
-        " AND kept.person_id = found.person_id))"
+        " AND kept.person_id = found.person_id))",
+        [known],
     ).fetchone()
     if build_id <= known or not (news and news[0]):
         if known and not path.exists():
@@ -51,7 +53,8 @@ def keep(home: Home, connection: duckdb.DuckDBPyConnection, build_id: int) -> bo
         return False
     history = "SELECT * FROM raw_audiences.person_history"
     found = {name: query.format("intermediate.person_ids") for name, query in _TABLES.items()}
-    _replace(connection, found | {"person_history": f"{history} UNION ALL {found['person_history']}"}, build_id)
+    told = f"{history} UNION ALL {found['person_history']} AND at_build > {known}"
+    _replace(connection, found | {"person_history": told}, build_id)
     _write(home, connection, build_id)
     return True
 

@@ -43,6 +43,8 @@ _OWN_TABLES = {
     "registry_misfits": "Rows of imported receipts that did not fit.",
     "reviews": "Verdicts of people on what was held.",
     "links": "Records that people joined or parted by hand.",
+    "person_ids": "Which person each record belonged to in the last good build.",
+    "person_history": "How ids of persons began and ended.",
 }
 _EXPOSURES = AssetKey(["marts", "exposures"])
 

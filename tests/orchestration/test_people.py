@@ -80,6 +80,17 @@ def test_a_build_that_finds_everybody_as_before_writes_nothing(
     assert (home.state / "persons.parquet").stat().st_mtime_ns == written
 
 
+def test_events_are_told_once_however_often_a_build_decides_anew(
+    home: Home, connection: duckdb.DuckDBPyConnection
+) -> None:
+    built(connection, *FIRST)
+    people.keep(home, connection, 1)
+    assert not people.keep(home, connection, 2)
+    built(connection, ("a", "p_b", None, None, None), FIRST[1])
+    assert people.keep(home, connection, 3)
+    assert known(connection) == ({"a": "p_b"}, [("p_a", "born", "a", 1)])
+
+
 def test_a_warehouse_that_knows_more_than_a_restored_state_is_believed(
     home: Home, connection: duckdb.DuckDBPyConnection
 ) -> None:
