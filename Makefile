@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check fix docs generate screenshots platform bench lock clean
+.PHONY: help setup demo dev test check fix docs generate screenshots platform agreement bench lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -55,6 +55,10 @@ docs: $(READY)  ## Build the dbt docs into data/published/dbt_docs
 screenshots: $(READY)  ## Draw the flow and photograph report and Dagster into docs/images (needs chromium, pdftoppm)
 	@$(BIN)/python docs/images/flow.py
 	@$(BIN)/python docs/images/screenshots.py
+
+agreement: $(READY)  ## Let the models and a second reading of the rules answer ten thousand random histories (some minutes)
+	@$(BIN)/python -m tests.deciding.agreement 0 10000 --alone
+	@$(BIN)/python -m tests.deciding.agreement 0 10000
 
 bench: $(READY)  ## Measure against references in the same run (about half an hour): make bench [ONLY=pulling]
 	@$(BIN)/python -m tests.benchmarks $(ONLY)

@@ -106,8 +106,9 @@ def print_answer(answer: Answer) -> None:
     for act in answer.by_hand:
         scope = "every channel" if act.channel == "*" else f"channel {act.channel}"
         scope += "" if act.topic == "*" else f", topic {act.topic}"
+        done = act.act if act.act.startswith("judged") else f"{act.act} by hand on {scope}"
         wait = "" if act.known else " (the next build will know it)"
-        out.print(f"  {act.act} by hand on {scope}, {_at(act.at)}, by {act.actor}: {act.reason}{wait}")
+        out.print(f"  {done}, {_at(act.at)}, by {act.actor}: {act.reason}{wait}")
     for call in answer.calls:
         done = f" {_at(call.done_at)}" if call.done_at else ""
         out.print(
@@ -134,8 +135,11 @@ def _print_person(person: Person) -> None:
     out = console.out
     out.print(f"  person {person.person_id}: {', '.join(person.identifiers) or 'no identifier'}")
     out.print(f"  records: {', '.join(person.records) or 'none'}")
+    alone = len(person.audiences) == 1
     for audience in person.audiences:
-        _print_audience(audience)
+        _print_audience(audience, with_rules=alone)
+    if not alone:
+        out.print("  The rows of rules behind an answer: --audience NAME, --json or --html FILE.", style="dim")
     if person.pushes:
         out.print("  sent:", style="bold")
     for push in person.pushes[:_PUSHES]:
@@ -149,7 +153,7 @@ def _print_person(person: Person) -> None:
         out.print(f"    and {len(person.pushes) - _PUSHES} earlier ones (--json has them all)")
 
 
-def _print_audience(audience: InAudience) -> None:
+def _print_audience(audience: InAudience, *, with_rules: bool) -> None:
     out = console.out
     out.print(
         f"  {audience.audience} ({audience.channel}): {_STANDS.get(audience.stands, audience.stands)}", style="bold"
@@ -162,13 +166,13 @@ def _print_audience(audience: InAudience) -> None:
         if reason.code not in told:
             out.print(f"    {reason.code}: {reason.meaning}")
     for verdict in audience.verdicts:
-        _print_verdict(verdict)
+        _print_verdict(verdict, with_rules=with_rules)
     for membership in audience.memberships:
         place = f"{membership.target} at {membership.platform}:{membership.account}"
         out.print(f"    {place}: {membership.status} {_at(membership.changed_at)} {membership.reason}")
 
 
-def _print_verdict(verdict: Verdict) -> None:
+def _print_verdict(verdict: Verdict, *, with_rules: bool) -> None:
     out = console.out
     word = "may be used" if verdict.eligible else "may not be used"
     until = f" until {verdict.changes}" if verdict.changes else ""
@@ -185,7 +189,7 @@ def _print_verdict(verdict: Verdict) -> None:
             out.print(f"        {_evidence(evidence)}", style="dim")
     for evidence in left:
         out.print(f"      also seen: {_evidence(evidence)}", style="dim")
-    for rule in verdict.rules:
+    for rule in verdict.rules if with_rules else ():
         row = ", ".join(f"{name} {value}" for name, value in rule.row.items() if name not in ("kind", "effective_from"))
         out.print(f"      rule {rule.seed}: {row} [{rule.source}; {rule.confidence}]", style="dim")
 

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from orchestration.activation.keys import keyed_hash
 from orchestration.activation.ledger import chunks, reading
-from orchestration.activation.state import State, builds, ledger, ledger_keys, lifts
+from orchestration.activation.state import State, builds, ledger, ledger_keys, lifts, reviews
 from orchestration.warehouse import has_table
 
 #: Codes that each kind of evidence row can stand behind; a suppression names its own.
@@ -148,7 +148,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByHand:
-    """What people of ours did about the subject: blocked or lifted, with who and why; `known` once a build has it."""
+    """What people of ours did about the subject: blocked, lifted or judged; `known` once a build has it."""
 
     act: str
     channel: str
@@ -231,7 +231,7 @@ def _newest_first(one: Evidence) -> tuple[bool, float, str]:
 
 
 def by_hand(state: State, keys: Sequence[str], build_id: int) -> list[ByHand]:
-    """Blocks and lifts by hand on any of the keys."""
+    """Blocks and lifts by hand on any of the keys, and verdicts on what was held of them, oldest first."""
     found: dict[str, ByHand] = {}
     with reading(state.ledger) as connection:
         published = connection.execute(select(builds.c.started_at).where(builds.c.build_id == build_id)).scalar()
@@ -245,4 +245,9 @@ def by_hand(state: State, keys: Sequence[str], build_id: int) -> list[ByHand]:
                 known = published is not None and row.lifted_at < published
                 about = {name: getattr(row, name) for name in ("channel", "topic", "actor", "reason")}
                 found[row.lift_id] = ByHand(act="lifted", at=row.lifted_at, known=known, **about)
+            for row in connection.execute(select(reviews).where(reviews.c.key_hash.in_(part))):
+                about = {"channel": "*", "topic": "*", "actor": row.actor, "reason": row.reason}
+                known = published is not None and row.recorded_at < published
+                act = f"judged {row.verdict}: {row.reviewed_id}"
+                found[row.review_id] = ByHand(act=act, at=row.recorded_at, known=known, **about)
     return sorted(found.values(), key=lambda one: one.at)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
 from orchestration.activation import sent
 from orchestration.activation.asked import published
 from orchestration.activation.evidence import rows_behind
+from orchestration.activation.keys import keyed_hash
+from orchestration.activation.state import reviews
 from orchestration.activation.why import why
 from tests.activation.shop import Shop
 
@@ -113,6 +117,25 @@ def test_of_an_identifier_that_nobody_holds_the_recorded_reasons_are_told(shop: 
         ("suppression", "spam_complaint", "s***@example.com")
     ]
     assert why(shop.home, "nobody@example.com").facts == []
+
+
+def test_the_verdict_of_a_person_on_what_was_held_is_told_with_who_and_why(shop: Shop) -> None:
+    with shop.state.write_ledger() as connection:
+        connection.execute(
+            insert(reviews).values(
+                review_id="v1",
+                reviewed_id="twilio:main:message:SM1",
+                verdict="stop",
+                key_hash=keyed_hash(shop.state.key, "email:p2@example.com"),
+                actor="jo",
+                reason="they meant it",
+                recorded_at=datetime.now(UTC),
+            )
+        )
+    [act] = why(shop.home, "p2@example.com").by_hand
+    assert (act.act, act.actor, act.reason) == ("judged stop: twilio:main:message:SM1", "jo", "they meant it")
+    assert not act.known, "no build has been made since"
+    assert why(shop.home, "p1@example.com").by_hand == []
 
 
 def test_evidence_names_identifiers_in_full_only_when_asked(shop: Shop) -> None:
