@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo dev test check fix docs generate screenshots platform bench lock clean
+.PHONY: help setup demo dev test check fix docs generate screenshots platform agreement bench lock clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -42,6 +42,7 @@ fix: $(READY)  ## Mend what the linters can mend
 
 generate: $(READY)  ## Write what is generated from the registry and the twins
 	@$(BIN)/python dbt_project/generate_platforms.py
+	@$(BIN)/python dbt_project/generate_policies.py
 	@$(BIN)/python -m dlt_sources.example
 	@$(BIN)/python -m orchestration.matrix
 
@@ -54,6 +55,10 @@ docs: $(READY)  ## Build the dbt docs into data/published/dbt_docs
 screenshots: $(READY)  ## Draw the flow and photograph report and Dagster into docs/images (needs chromium, pdftoppm)
 	@$(BIN)/python docs/images/flow.py
 	@$(BIN)/python docs/images/screenshots.py
+
+agreement: $(READY)  ## Let the models and a second reading of the rules answer ten thousand random histories (some minutes)
+	@$(BIN)/python -m tests.deciding.agreement 0 10000 --alone
+	@$(BIN)/python -m tests.deciding.agreement 0 10000
 
 bench: $(READY)  ## Measure against references in the same run (about half an hour): make bench [ONLY=pulling]
 	@$(BIN)/python -m tests.benchmarks $(ONLY)

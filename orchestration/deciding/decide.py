@@ -91,8 +91,8 @@ def answer(connection: duckdb.DuckDBPyConnection, made: Sequence[World]) -> list
     connection.register("asked", pa.Table.from_pylist(rows, _ASKED))
     found = connection.execute(
         """
-        SELECT DISTINCT asked.number, decisions.person_id, decisions.identifier, decisions.eligible, decisions.reason_codes,
-            decisions.evidence_ids, decisions.rule_version, decisions.next_change_at
+        SELECT DISTINCT asked.number, decisions.person_id, decisions.identifier, decisions.eligible,
+            decisions.reason_codes, decisions.evidence_ids, decisions.rule_version, decisions.next_change_at
         FROM asked
         JOIN marts.decisions AS decisions ON asked.question_id = decisions.question_id
         JOIN intermediate.person_records AS records

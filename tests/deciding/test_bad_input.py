@@ -79,9 +79,6 @@ REFUSED: dict[str, Case] = {
     },
     "a proof of no value": changed({"proof": {"value": None}}, ["E:alcohol"]),
     "an OVER of no age": changed({"proof": {"kind": "over", "value": None, "threshold": None}}, ["E:alcohol"]),
-    "a proof verified after today": changed(
-        {"proof": {"at": NOW + timedelta(days=9), "recorded": NOW}, "grant-email": {"at": LATELY}}, ["E:cannabis"]
-    ),
     **{
         f"a consent of {value!r}": changed({"grant-email": {"value": value}, "grant-sms": {"value": value}}, ["E", "S"])
         for value in BAD_VALUES

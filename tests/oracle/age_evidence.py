@@ -39,8 +39,9 @@ class Evidence:
         return min(self.when.lo, self.recorded)
 
     def meets(self, wanted: Requirements, day: date) -> bool:
-        """Whether it proves on a day that somebody is as old as every rule wants; an OVER proves more every year."""
-        return self.since is not None and all(self._meets(one, day) for one in wanted)
+        """Whether it proves on a day that somebody is as old as every rule wants; an OVER proves more every year and nothing before."""
+        told = self.since is not None and (self.kind == "dob" or day >= self.since)
+        return told and all(self._meets(one, day) for one in wanted)
 
     def _meets(self, wanted: Requirement, day: date) -> bool:
         assert self.since is not None

@@ -89,7 +89,7 @@ def _lifted(ask: Ask, one: Statement, at: datetime) -> bool:
         # The carrier lets that sender through again at a start word, and at nothing that was ticked elsewhere.
         return any(
             other.method == "keyword"
-            and other.sender == one.stop_of
+            and other.sender == one.stop_of == ask.question.sender
             and other.lifts
             and other.target == ask.target
             and other.when.lo > one.when.hi

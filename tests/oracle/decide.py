@@ -91,7 +91,12 @@ def _transactional(asked: Ask, at: datetime) -> Reasons:
         reasons.append(("category_prohibited_on_channel", []))
     if gap := registries.disconnected(asked, at):
         voided = not any(
-            one.state in GRANTS and one.target == asked.target and gap[0] < one.when.lo.date() and one.when.hi <= at
+            one.state in GRANTS
+            and one.target == asked.target
+            and one.channels is not None
+            and asked.channel in one.channels
+            and gap[0] < one.when.lo.date()
+            and one.when.hi <= at
             for one in asked.statements
         )
         reasons += [("carrier_block", [gap[1]])] if voided else []

@@ -115,7 +115,7 @@ def turning_points(ask: Ask) -> set[datetime]:
     """Times at which a receipt begins or ceases to be fresh, and at which a listing begins to bind."""
     found: set[datetime] = set()
     for row in guarding(ask):
-        for fact, when in receipts(ask, row):
+        for _, when in receipts(ask, row):
             found.add(when.hi)
             if when.lo != LOW:
                 found.add(when.lo + timedelta(days=max_days(ask, row)))

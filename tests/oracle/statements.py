@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from orchestration.deciding.cases import Event, Review, Status, Text, Write
@@ -16,6 +16,8 @@ from tests.oracle.statement import GRANTS, Statement
 from tests.oracle.times import LOW, Interval
 from tests.oracle.vocabulary import PHONES, TEXTS, Reader
 
+#: Day zero of computers and what lies before it stand for a time that nobody knows.
+DAY_ZERO = datetime(1970, 1, 2, tzinfo=UTC)
 #: Suppressions that a person may end after reading what they are about.
 REVIEWED_KINDS = frozenset({"manual_block", "legal", "carrier_block"})
 
@@ -24,6 +26,7 @@ def interval(
     at: datetime | None, earliest: datetime | None, latest: datetime | None, recorded: datetime, skew: timedelta
 ) -> Interval:
     """Rules 4 and 5: an unknown time ends with the receipt, and a time of the future is clamped to the receipt."""
+    at, earliest, latest = (None if one is None or one < DAY_ZERO else one for one in (at, earliest, latest))
     lo = at or earliest or LOW
     hi = at or latest or recorded
     limit = recorded + skew

@@ -297,6 +297,7 @@ considered as (
                         and has_grant
                         and needs_grant
                         and not is_consent_fresh
+                        and coalesce(implied_until <= as_of, true)
                         then 'stale_source'
                 end
             ]

@@ -44,13 +44,16 @@ select
                     make_date((year(evidence.value) + rules.year_of)::integer, 1, 1)
                 )
             end
-        -- Who was over n then was over n + k some k years later, and over n - k as many before.
+        -- Who was over n then has been over n + k for k years since, and not for certain before.
         when 'over'
             then case
                 when evidence.verified_on - to_years(evidence.threshold) >= rules.born_before
                     then 'infinity'::date
                 else greatest(
-                    {{ birthday('evidence.verified_on', 'rules.minimum_age - evidence.threshold') }},
+                    {{ birthday(
+                        'evidence.verified_on',
+                        'greatest(rules.minimum_age - evidence.threshold, 0)',
+                    ) }},
                     make_date(
                         (year(evidence.verified_on) - evidence.threshold + rules.year_of)::integer, 1, 1
                     )

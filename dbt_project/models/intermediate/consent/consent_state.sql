@@ -70,7 +70,11 @@ heard as (
             resolved.basis = 'express' and resolved.actor = 'customer' and resolved.has_evidence,
             false
         ) as is_act,
-        coalesce(resolved.basis = 'express', false) as is_express,
+        -- Nobody but the person consents expressly.
+        coalesce(
+            resolved.basis = 'express' and coalesce(resolved.actor, 'unknown') in ('customer', 'unknown'),
+            false
+        ) as is_express,
         resolved.is_named,
         (stale.stale_since is null) as is_fresh,
         stale.stale_at,
@@ -87,7 +91,7 @@ heard as (
             and case
                 when resolved.state in ('withdrawn', 'last_known')
                     then least(
-                        coalesce(resolved.effective_lo, resolved.effective_hi), resolved.recorded_at
+                        coalesce(resolved.effective_lo, '-infinity'::timestamptz), resolved.recorded_at
                     )
                 else resolved.effective_hi
             end <= scopes.as_of
