@@ -46,11 +46,12 @@ complained as (
     inner join {{ ref('fact_identifiers') }} as reached
         on suppressions.suppression_id = reached.fact_id and reached.is_named
     inner join channels on reached.identifier_type = channels.identifier_type
-    where
-        suppressions.kind = 'spam_complaint'
-        and suppressions.suppression_id not in (
-            select suppression_id from {{ ref('lifted_suppressions') }}
-        )
+    anti join {{ ref('lifted_suppressions') }} as lifted
+        on
+            reached.fact_id = lifted.suppression_id
+            and reached.identifier_type = lifted.identifier_type
+            and reached.identifier = lifted.identifier
+    where suppressions.kind = 'spam_complaint'
     group by all
 ),
 

@@ -63,7 +63,7 @@ capable as (
                 and born.channel = stronger.channel
                 and coalesce(born.bound_name = stronger.bound_name, true)
                 and stronger.is_proof
-                and stronger.level > born.level
+                and born.level < stronger.level
         where born.kind = 'dob'
         group by
             born.person_id, born.product_category, born.channel, born.age_evidence_id,
@@ -161,7 +161,9 @@ select
             when summed.has_young then summed.grows_up_at
             when not summed.is_proven then summed.ripens_at
             when answers.person_id is not null
-                then least(answers.first_lapse_at, nullif(summed.lapses_at, 'infinity'::timestamptz))
+                then least(
+                    answers.first_lapse_at, nullif(summed.lapses_at, 'infinity'::timestamptz)
+                )
             else nullif(summed.lapses_at, 'infinity'::timestamptz)
         end,
         -- A rule begins and ends with its day in Greenwich.

@@ -67,31 +67,30 @@ echoes as (
 
 standing as (
     select * from suppressions
-    where
-        suppression_id not in (select suppression_id from echoes)
-        and suppression_id not in (select suppression_id from {{ ref('lifted_suppressions') }})
+    where suppression_id not in (select suppression_id from echoes)
 ),
 
+-- By identifier first: a crowd may share one, and each of them have brought a reason.
 blocked as (
     select
-        keys.person_id,
-        keys.world,
-        keys.identifier_type,
-        keys.identifier,
+        reached.identifier_type,
+        reached.identifier,
         standing.channel,
         standing.topic,
         standing.blocks,
-        standing.reason_code,
-        standing.suppression_id,
-        case standing.kind when 'erased' then standing.effective_at end as erased_at,
-        standing.ended_at
+        list(distinct standing.reason_code order by standing.reason_code) as reason_codes,
+        list(distinct standing.suppression_id order by standing.suppression_id)[:20]
+            as suppression_ids,
+        max(case standing.kind when 'erased' then standing.effective_at end) as erased_at,
+        min(standing.ended_at) as ends_at
     from standing
     inner join {{ ref('fact_identifiers') }} as reached
         on standing.suppression_id = reached.fact_id
-    inner join keys
+    anti join {{ ref('lifted_suppressions') }} as lifted
         on
-            reached.identifier_type = keys.identifier_type
-            and reached.identifier = keys.identifier
+            standing.suppression_id = lifted.suppression_id
+            and reached.identifier_type = lifted.identifier_type
+            and reached.identifier = lifted.identifier
     where
         reached.is_named
         -- A reason that names a record only binds the identifiers of that record's person.
@@ -99,19 +98,15 @@ blocked as (
             len(coalesce(standing.suppression_keys, [])) = 0
             and standing.identifier_type = reached.identifier_type
         )
+    group by all
 )
 
 select
-    person_id,
-    world,
-    identifier_type,
-    identifier,
-    channel,
-    topic,
-    blocks,
-    list(distinct reason_code order by reason_code) as reason_codes,
-    list(distinct suppression_id order by suppression_id) as suppression_ids,
-    max(erased_at) as erased_at,
-    min(ended_at) as ends_at
+    keys.person_id,
+    keys.world,
+    blocked.*
 from blocked
-group by all
+inner join keys
+    on
+        blocked.identifier_type = keys.identifier_type
+        and blocked.identifier = keys.identifier

@@ -16,6 +16,8 @@ places as (
 
 keys as (
     select * from {{ ref('person_keys') }}
+    -- An address that everybody has says nothing of anybody.
+    where is_shared is not true
 ),
 
 goods as (
@@ -97,7 +99,8 @@ granted as (
     inner join keys
         on
             grounds.person_id = keys.person_id
-            and keys.identifier_type = case lawful.channel when 'email' then 'email' else 'phone' end
+            and keys.identifier_type
+            = case lawful.channel when 'email' then 'email' else 'phone' end
             and coalesce(grounds.identifier = keys.identifier, true)
     -- A soft opt-in is good for the goods that it came with.
     inner join goods

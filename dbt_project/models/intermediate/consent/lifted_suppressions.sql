@@ -6,8 +6,18 @@ suppressions as (
     select * from {{ ref('suppressions') }}
 ),
 
-statements as (
-    select statements.*
+reached as (
+    select * from {{ ref('fact_identifiers') }}
+),
+
+-- The person's own express acts, newest first of each kind: what lifts anything is later than it.
+acts as (
+    select
+        statements.identifier_type,
+        statements.identifier,
+        max(statements.effective_lo) as acted_at,
+        max(statements.effective_lo) filter (where statements.state = 'granted_confirmed')
+            as confirmed_at
     from {{ ref('consent_events') }} as statements
     inner join clock on statements.world = clock.world
     where
@@ -15,54 +25,56 @@ statements as (
         and statements.identifier is not null
         and statements.recorded_at <= clock.known_at
         and statements.effective_hi <= clock.as_of
+        and statements.basis = 'express'
+        and statements.actor = 'customer'
+        and statements.has_evidence
+    group by statements.identifier_type, statements.identifier
 ),
 
 delivered as (
     select
-        events.world,
-        events.world || coalesce({{ told_email('events.email') }}, {{ told_phone('events.phone') }})
-            as identifier,
+        events.identifier,
         max(events.occurred_at) as delivered_at
-    from {{ ref('customer_events') }} as events
+    from (
+        select
+            *,
+            world || coalesce({{ told_email('email') }}, {{ told_phone('phone') }}) as identifier
+        from {{ ref('customer_events') }}
+        where event_name = 'message_delivered'
+    ) as events
     inner join clock on events.world = clock.world
     where
-        events.event_name = 'message_delivered'
-        and events.occurred_at < clock.as_of
+        events.occurred_at < clock.as_of
         and events.recorded_at <= clock.known_at
-    group by all
+    group by events.identifier
 )
 
--- Only what came wholly after the reason lifts it.
-select distinct suppressions.suppression_id
+-- Only what came wholly after the reason lifts it, for the identifier that it came from alone. An
+-- act after an erasure opens what it names, which the decisions see to.
+select
+    suppressions.suppression_id,
+    reached.identifier_type,
+    reached.identifier
 from suppressions
-inner join statements
+inner join reached on suppressions.suppression_id = reached.fact_id
+left join acts
     on
-        suppressions.identifier_type = statements.identifier_type
-        and suppressions.identifier = statements.identifier
-        and suppressions.effective_at < statements.effective_lo
--- An act after an erasure opens what it names alone, which the decisions see to.
+        reached.identifier_type = acts.identifier_type
+        and reached.identifier = acts.identifier
+left join delivered on reached.identifier = delivered.identifier
 where
     suppressions.kind <> 'erased'
     and (
         (
             contains(suppressions.lifted_by, 'fresh_double_opt_in')
-            and statements.state = 'granted_confirmed'
-            and statements.basis = 'express'
-            and statements.actor = 'customer'
-            and statements.has_evidence
+            and suppressions.effective_at < acts.confirmed_at
         )
         or (
             contains(suppressions.lifted_by, 'express_act')
-            and statements.basis = 'express'
-            and statements.actor = 'customer'
-            and statements.has_evidence
+            and suppressions.effective_at < acts.acted_at
+        )
+        or (
+            contains(suppressions.lifted_by, 'verified_delivery')
+            and suppressions.effective_at < delivered.delivered_at
         )
     )
-union
-select suppressions.suppression_id
-from suppressions
-inner join delivered
-    on
-        suppressions.identifier = delivered.identifier
-        and suppressions.effective_at < delivered.delivered_at
-where contains(suppressions.lifted_by, 'verified_delivery')

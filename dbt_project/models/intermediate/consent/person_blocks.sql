@@ -2,13 +2,14 @@ with suppressions as (
     select suppressions.*
     from {{ ref('suppressions') }} as suppressions
     inner join {{ ref('clock') }} as clock on suppressions.world = clock.world
+    anti join {{ ref('lifted_suppressions') }} as lifted
+        on
+            suppressions.suppression_id = lifted.suppression_id
+            and suppressions.identifier = lifted.identifier
     where
         suppressions.scope = 'person'
         and suppressions.recorded_at <= clock.known_at
         and coalesce(suppressions.ended_at > clock.known_at, true)
-        and suppressions.suppression_id not in (
-            select suppression_id from {{ ref('lifted_suppressions') }}
-        )
 ),
 
 components as (
