@@ -42,6 +42,7 @@ fix: $(READY)  ## Mend what the linters can mend
 
 generate: $(READY)  ## Write what is generated from the registry and the twins
 	@$(BIN)/python dbt_project/generate_platforms.py
+	@$(BIN)/python dbt_project/generate_policies.py
 	@$(BIN)/python -m dlt_sources.example
 	@$(BIN)/python -m orchestration.matrix
 

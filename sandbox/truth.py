@@ -172,8 +172,10 @@ class Truth:
     def _against_goods(self, person: Person, identifier: str, places: set[str], granted: datetime | None) -> list[str]:
         """What speaks against mail about vapes; where the place is unknown, the strictest of the markets rules."""
         reasons = [] if places == {"US"} else ["category_prohibited_on_channel"]
-        reasons += ["identity_ambiguous"] if self.joined.is_shared(identifier) else []
-        for user in (person, *age.others(self.joined, person, identifier)):
+        shared = self.joined.is_shared(identifier)
+        reasons += ["identity_ambiguous"] if shared else []
+        # Whoever else uses the address must be of age too; who uses a shared one nobody can tell.
+        for user in (person, *(() if shared else age.others(self.joined, person, identifier))):
             reasons += age.AgeOf(user, self.as_of).reasons(_LAWFUL_AGE)
         if granted and not age.AgeOf(person, self.as_of).could_consent(granted, _LAWFUL_AGE):
             reasons.append("capacity_void")

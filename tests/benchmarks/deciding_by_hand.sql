@@ -46,10 +46,10 @@ from (
 ) group by person;
 
 create temp table consent as
-select identifier, channel, max(at) filter (where state = 'UNSUBSCRIBED') as withdrawn_at,
-    max(at) filter (where state = 'SUBSCRIBED') as granted_at
+select identifier, channel, max(told_at) filter (where state = 'UNSUBSCRIBED') as withdrawn_at,
+    max(told_at) filter (where state = 'SUBSCRIBED') as granted_at
 from (
-    select email as identifier, 'email' as channel, email_state as state, email_at as at from versions
+    select email as identifier, 'email' as channel, email_state as state, email_at as told_at from versions
     union all
     select phone, 'sms', sms_state, sms_at from versions
 ) where identifier is not null group by all;

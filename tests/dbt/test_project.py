@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from dbt_project import generate_platforms, prepare_segments
+from dbt_project import generate_platforms, generate_policies, prepare_segments
 from tests.dbt.conftest import PROJECT, Build
 from tests.dbt.raw import Raw
 
@@ -15,6 +15,13 @@ from tests.dbt.raw import Raw
 def test_the_generated_macro_is_fresh() -> None:
     written = (PROJECT / "macros" / "generated" / "platforms.sql").read_text()
     assert written == generate_platforms.render(), "run python dbt_project/generate_platforms.py"
+
+
+def test_the_analysts_page_has_every_policy_that_is_read_with_its_default() -> None:
+    page = generate_policies.PAGE.read_text()
+    assert page == generate_policies.insert(page), "run python dbt_project/generate_policies.py"
+    assert "| `us_email_requires_grant` | `true` |" in page
+    assert "| `cannabis_informational_promotion` |" in page
 
 
 def test_a_new_folder_of_staging_is_a_new_platform(tmp_path: Path) -> None:

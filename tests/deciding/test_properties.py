@@ -16,7 +16,7 @@ from tests.deciding.trials import Trial, as_known, later_trials, trials
 from tests.oracle.histories import numbered
 
 #: Histories of one build. Each is several worlds for every property.
-HISTORIES = 300
+HISTORIES = 40
 many = st.lists(st.integers(0, 999_999), min_size=HISTORIES, max_size=HISTORIES, unique=True)
 
 

@@ -47,7 +47,7 @@ TOLD: list[tuple[str, str, dict[str, str]]] = [
     ("invisible_address", BUYERS, {"Robin": "no_identifier"}),
     ("name_in_any_script", VAPES, {"\U0001f338 נועה": "ok"}),
     ("role_address", BUYERS, {"Robin": "ok"}),
-    ("role_address", VAPES, {"Robin": "age_no_evidence"}),
+    ("role_address", VAPES, {"Robin": "identity_ambiguous"}),
     ("role_opt_out", BUYERS, {"Robin": "withdrawn"}),
     ("nobodys_address", BUYERS, {"Robin": "invalid_address"}),
     ("relay_address", BUYERS, {"Robin": "ok"}),

@@ -70,15 +70,16 @@ select
     bool_and(case
         -- A known region goes by its own row; an unknown one by its country's and every region's.
         when governed.region is not null and regional.lawful is not null then regional.lawful
-        else coalesce(regional.lawful, true) and coalesce(case
-            when
-                there.unless_policy is not null
-                and {{ policy('there.unless_policy', quoted=false) }} = 'true'
-                then not there.lawful
-            else there.lawful
-        end,
-        elsewhere.lawful,
-        false
+        else coalesce(regional.lawful, true) and coalesce(
+            case
+                when
+                    there.unless_policy is not null
+                    and {{ policy('there.unless_policy', quoted=false) }} = 'true'
+                    then not there.lawful
+                else there.lawful
+            end,
+            elsewhere.lawful,
+            false
         )
     end) as is_lawful,
     least(

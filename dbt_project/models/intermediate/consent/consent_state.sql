@@ -72,7 +72,8 @@ heard as (
         ) as is_act,
         -- Nobody but the person consents expressly.
         coalesce(
-            resolved.basis = 'express' and coalesce(resolved.actor, 'unknown') in ('customer', 'unknown'),
+            resolved.basis = 'express'
+            and coalesce(resolved.actor, 'unknown') in ('customer', 'unknown'),
             false
         ) as is_express,
         resolved.is_named,
@@ -86,12 +87,13 @@ heard as (
         on
             resolved.world = scopes.world
             and resolved.recorded_at <= scopes.known_at
-            -- What closes holds from its first moment, by its receipt at the latest; what grants from
-            -- its last.
+            -- What closes holds from its first moment, from its receipt at the latest; what grants,
+            -- from its last.
             and case
                 when resolved.state in ('withdrawn', 'last_known')
                     then least(
-                        coalesce(resolved.effective_lo, '-infinity'::timestamptz), resolved.recorded_at
+                        coalesce(resolved.effective_lo, '-infinity'::timestamptz),
+                        resolved.recorded_at
                     )
                 else resolved.effective_hi
             end <= scopes.as_of
@@ -108,7 +110,7 @@ heard as (
         )
         and (
             resolved.purpose in ('*', scopes.purpose)
-            -- Whoever lets themselves be written to again after an erasure may be told about orders.
+            -- Who may be written to again after an erasure may be told about orders.
             or (scopes.purpose = 'transactional' and starts_with(resolved.state, 'granted'))
             or (
                 scopes.channel = 'ads_audience'

@@ -43,7 +43,7 @@ counting as (
         qualify
             region is not null
             or not bool_or(region is not null) over (partition by person_id, country)
-    )
+    ) as precise
 )
 
 select
