@@ -36,8 +36,9 @@ worlds as (
 markets as (
     select
         case
-            when count(*) > 0 then map {'markets': string_agg(distinct market, ',' order by market)}
-            else map {}
+            when count(*) > 0
+                then map(['markets'], [string_agg(distinct market, ',' order by market)])
+            else map([]::varchar[], []::varchar[])
         end as policies
     from (select unnest(markets) as market from {{ source('audiences', 'accounts') }}) as accounts
 )

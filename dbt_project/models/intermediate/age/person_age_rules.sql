@@ -43,7 +43,7 @@ select
     end as minimum_age,
     max(jurisdictions.year_of) as year_of,
     min(jurisdictions.born_before) as born_before,
-    list_distinct(flatten(list(jurisdictions.reason_codes))) as reason_codes,
+    list_sort(list_distinct(flatten(list(jurisdictions.reason_codes)))) as reason_codes,
     min(jurisdictions.rule_changes_on) as rule_changes_on
 from persons
 left join places on persons.person_id = places.person_id
