@@ -55,7 +55,9 @@ select
                         'greatest(rules.minimum_age - evidence.threshold, 0)',
                     ) }},
                     make_date(
-                        (year(evidence.verified_on) - evidence.threshold + rules.year_of)::integer, 1, 1
+                        (year(evidence.verified_on) - evidence.threshold + rules.year_of)::integer,
+                        1,
+                        1
                     )
                 )
             end

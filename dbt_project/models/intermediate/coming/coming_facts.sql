@@ -94,7 +94,7 @@ coming as (
     from evidence
     where kind = 'dob' and (value + 1)::timestamp at time zone time_zone > as_of
     union all
-    -- A place where goods went counts for a while only, and one that leaves may leave its law behind.
+    -- A place where goods went counts for a while only, and may leave its law behind.
     select
         person_id,
         recedes_at as comes_at
