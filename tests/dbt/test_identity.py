@@ -79,7 +79,7 @@ def test_a_family_is_several_people_whom_one_stop_silences(copy: Build) -> None:
     assert sorted(rows) == sorted((one, "withdrawn") for one in people)
     reasons = shop.values(
         "select reason from intermediate.identity_joins where purpose = 'suppression'"
-        " and record_key = 'shopify:main:914' and other_record_key = 'shopify:main:913'"
+        " and record_key = 'shopify:main:913' and other_record_key = 'shopify:main:914'"
     )
     assert reasons == {"phone"}
 
