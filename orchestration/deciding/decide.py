@@ -26,7 +26,10 @@ from orchestration.home import Home
 from orchestration.parsing import dbt_command, environment
 
 _ASKED = pa.schema(
-    [("number", pa.int64()), *((name, pa.string()) for name in ("world", "question_id", "identifier", "record_key"))]
+    [
+        pa.field("number", pa.int64()),
+        *(pa.field(name, pa.string()) for name in ("world", "question_id", "identifier", "record_key")),
+    ]
 )
 
 
