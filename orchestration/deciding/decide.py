@@ -25,12 +25,8 @@ from orchestration.deciding.worlds import World
 from orchestration.home import Home
 from orchestration.parsing import dbt_command, environment
 
-_ASKED = pa.schema(
-    [
-        pa.field("number", pa.int64()),
-        *(pa.field(name, pa.string()) for name in ("world", "question_id", "identifier", "record_key")),
-    ]
-)
+_TEXTS: dict[str, pa.DataType] = dict.fromkeys(("world", "question_id", "identifier", "record_key"), pa.string())
+_ASKED = pa.schema({"number": pa.int64(), **_TEXTS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ class Evidence:
         return min(self.when.lo, self.recorded)
 
     def meets(self, wanted: Requirements, day: date) -> bool:
-        """Whether it proves on a day that somebody is as old as all rules want; an OVER proves nothing before its day."""
+        """Whether it proves on a day that somebody is as old as all rules want; an OVER says nothing before its day."""
         told = self.since is not None and (self.kind == "dob" or day >= self.since)
         return told and all(self._meets(one, day) for one in wanted)
 
