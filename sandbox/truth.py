@@ -16,7 +16,7 @@ from typing import Any
 from sandbox.facts import Facts, Order, Person, valid_email, valid_phone
 from sandbox.rules import age, registries
 from sandbox.rules.consent import Consents
-from sandbox.rules.people import People
+from sandbox.rules.people import Holder, People
 from sandbox.rules.places import countries
 
 REASONS = (
@@ -155,7 +155,7 @@ class Truth:
         places = countries(person, self.as_of)
         bought = any(self.as_of - _TWO_YEARS < order.processed_at < self.as_of for order in person.orders)
         reasons = self.consents.against(rule.channel, identifier, person.records, places, bought)
-        circle = [one for record in person.records for one in self.joined.circle(self.joined.circle_of(record))]
+        circle = self._circle(person)
         if not places:
             reasons.append("jurisdiction_unknown")
         if age.is_child(circle, self.as_of):
@@ -182,8 +182,19 @@ class Truth:
         return reasons
 
     def _left(self, person: Person) -> bool:
+        """Whether they, or somebody who may be the same person, bought since they registered."""
         since = min(_within(person.registrations, 14, self.as_of))
-        return _bought_since(person, person.orders, since, self.as_of)
+        circle = self._circle(person)
+        shown = {holder.record.record_id for holder in circle if holder.record.platform == "shopify"}
+        people = {holder.person.person: holder.person for holder in circle}.values()
+        return any(
+            _bought_since(one, [order for order in one.orders if order.record_id in shown], since, self.as_of)
+            for one in people
+        )
+
+    def _circle(self, person: Person) -> list[Holder]:
+        numbers = {self.joined.circle_of(record) for record in person.records}
+        return [holder for number in sorted(numbers) for holder in self.joined.circle(number)]
 
 
 def _bought_since(person: Person, orders: list[Order], since: datetime, as_of: datetime) -> bool:
