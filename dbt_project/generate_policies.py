@@ -12,16 +12,17 @@ _BEGIN, _END = "<!-- policies -->\n", "\n<!-- /policies -->"
 
 
 def render(project: Path = PROJECT) -> str:
-    """One row per policy that something reads; what nothing reads is named below the table."""
+    """One row per policy.
+
+    Raises ValueError when the seed names one that nothing reads: it would promise what nobody keeps.
+    """
     with (project / "seeds" / "policies.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     code = _code(project)
-    read = [row for row in rows if row["policy"] in code]
-    noted = [f"`{row['policy']}`" for row in rows if row["policy"] not in code]
+    if idle := [row["policy"] for row in rows if row["policy"] not in code]:
+        raise ValueError(f"seeds/policies.csv: nothing reads {', '.join(idle)}. Let a model read it, or drop the row.")
     lines = ["| policy | default | meaning |", "| --- | --- | --- |"]
-    lines += [f"| `{row['policy']}` | `{row['value']}` | {row['meaning']} |" for row in read]
-    if noted:
-        lines += ["", f"Noted in the seed, and read by nothing yet: {', '.join(noted)}."]
+    lines += [f"| `{row['policy']}` | `{row['value']}` | {row['meaning']} |" for row in rows]
     return "\n".join(lines)
 
 
@@ -34,8 +35,8 @@ def insert(text: str) -> str:
 
 def _code(project: Path) -> set[str]:
     """What models ask for, what rows of legality name, and every word in quotes of what reads `policies`."""
-    paths = [*project.glob("models/**/*.sql"), *project.glob("macros/**/*.sql")]
-    found = {name for path in paths for name in re.findall(r"policy\('(\w+)'", path.read_text())}
+    paths = [path for folder in ("models", "macros") for path in (project / folder).glob("**/*.*")]
+    found = {name for path in paths for name in re.findall(r"polic(?:y\(|ies\[)'(\w+)'", path.read_text())}
     for path in (project.parent / "orchestration").glob("**/*.py"):
         text = path.read_text()
         if "policies" in text:

@@ -12,7 +12,6 @@ from tests.oracle import identifiers as ids
 from tests.oracle.age_evidence import (
     Evidence,
     Requirements,
-    anchor_months,
     anchors,
     around,
     expiry,
@@ -56,11 +55,7 @@ class AgeOf:
 
     def _too_old(self, one: Evidence) -> bool:
         """Nobody is credibly older than 115 years: such a birth date is no evidence."""
-        return (
-            one.kind == "dob"
-            and one.since is not None
-            and full_years(one.since, self.today) > int(self.world.policy["oldest_age"])
-        )
+        return one.kind == "dob" and one.since is not None and full_years(one.since, self.today) > assumed.OLDEST_AGE
 
     # -- what proves ---------------------------------------------------------------------------------------------
 
@@ -90,7 +85,7 @@ class AgeOf:
     def _anchored(self, one: Evidence, user: frozenset[str], bound: frozenset[str]) -> bool:
         """The check itself, or an order or login under the same name and identifier, within 24 months."""
         times = [one.when.lo, *anchors(self.ask, one, user, bound)]
-        return any(lo != LOW and lo <= self.at < plus_months(lo, anchor_months(self.world)) for lo in times)
+        return any(lo != LOW and lo <= self.at < plus_months(lo, assumed.ANCHOR_MONTHS) for lo in times)
 
     def _taken_over(self, one: Evidence, user: frozenset[str]) -> bool:
         return any(
@@ -205,10 +200,10 @@ def turning_points(ask: Ask, wanted: Requirements) -> set[datetime]:
             found.add(end)
         days = {day for rule in wanted if (day := one.day_of(rule))}
         if one.kind == "dob" and one.since:
-            days.add(day_in_year(one.since, one.since.year + int(ask.world.policy["oldest_age"]) + 1))
+            days.add(day_in_year(one.since, one.since.year + assumed.OLDEST_AGE + 1))
         found |= {midnight(day, where) for day in days for where in zones}
         if one.level >= 4 and one.since:
             for user in ask.users:
                 times = [one.when.lo, *anchors(ask, one, user, identifiers_of(ask.world, one))]
-                found |= {plus_months(lo, anchor_months(ask.world)) for lo in times}
+                found |= {plus_months(lo, assumed.ANCHOR_MONTHS) for lo in times}
     return found

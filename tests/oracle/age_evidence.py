@@ -85,9 +85,7 @@ def _read(world: World, fact: cases.Age, when: Interval, recorded: datetime) -> 
         return None
     since, years = None, 0
     if kind == "dob":
-        since = birth_dates.read(
-            fact.value or "", level, recorded.date(), world.rules.placeholders, int(world.policy["oldest_age"])
-        )
+        since = birth_dates.read(fact.value or "", level, recorded.date(), world.rules.placeholders, assumed.OLDEST_AGE)
         if since is None:
             return None
     elif kind == "over" and threshold is not None:
@@ -143,10 +141,6 @@ def expiry(world: World, one: Evidence) -> datetime | None:
         later = plus_months(one.when.lo, 12 * after) if years or one.when.lo == LOW else one.when.lo + timedelta(after)
         ends.append(later)
     return min(ends, default=None)
-
-
-def anchor_months(world: World) -> int:
-    return int(world.policy["anchor_months"])
 
 
 def anchors(ask: Ask, one: Evidence, user: frozenset[str], bound: frozenset[str]) -> list[datetime]:

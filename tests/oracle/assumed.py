@@ -2,6 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+#: Section 2: within this time of another tool's opt-out, a grant that is no act of the person is an echo of a sync.
+ECHO = timedelta(minutes=10)
+#: Section 5: nobody is believed to be older.
+OLDEST_AGE = 115
+#: Section 5: proof of levels 4 and 5 needs an order or a login within this time.
+ANCHOR_MONTHS = 24
+
 #: Section 2, rule 17 and section 3: where opt-in is law for every channel, and where a soft opt-in may stand for it.
 EU_UK = frozenset(
     "AT BE BG HR CY CZ DE DK EE ES FI FR GB GR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK".split()  # noqa: SIM905

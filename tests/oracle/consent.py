@@ -146,8 +146,6 @@ def needed(ask: Ask, where: frozenset[Place]) -> bool:
         return bool(countries & assumed.EU_UK) or "*" in countries
     if ask.channel == "email" and countries == {"US"}:
         return bool(ask.world.policy["us_email_requires_grant"])
-    if ask.channel == "email" and not countries & (assumed.OPT_IN_BY_LAW | {"US", "*"}):
-        return bool(ask.world.policy["requires_grant_everywhere"])
     return True
 
 

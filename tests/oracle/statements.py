@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from orchestration.deciding.cases import Event, Review, Status, Text, Write
 from tests.oracle import assumed
@@ -41,7 +40,6 @@ def read(
     identity: Identity,
     rules: Rules,
     default_record: str | None,
-    policy: Mapping[str, Any],
 ) -> list[Statement]:
     """Every statement of a case, in the order of its time."""
     reader = Reader(identity, rules, default_record)
@@ -53,7 +51,7 @@ def read(
         elif isinstance(fact, Event):
             said += reader.event(fact, when, recorded)
     said += reader.texts([one for one in changes if isinstance(one[0], Text)])
-    said = _without_echoes(_unarchived(said), facts, writes, timedelta(minutes=int(policy["echo_minutes"])))
+    said = _without_echoes(_unarchived(said), facts, writes, assumed.ECHO)
     return sorted(_reviewed(said, reviews), key=lambda one: (one.when.hi, one.when.lo, one.id, one.state))
 
 

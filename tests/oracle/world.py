@@ -64,7 +64,7 @@ class World:
             known_at,
             facts,
             identity,
-            read(said, writes, reviews, identity, rules, default, policy),
+            read(said, writes, reviews, identity, rules, default),
             default,
         )
 

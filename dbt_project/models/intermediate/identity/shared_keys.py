@@ -1,6 +1,6 @@
 """Keys that more people seem to share than one person's records would: they block who shows them, and join nobody."""
 
-from orchestration.identity.components import shared
+from orchestration.identity.components import Limits, shared
 
 RECORDS = """
     select record_key, platform || ':' || account as account, concat_ws(' ', first_name, last_name) as name
@@ -14,9 +14,16 @@ KEYS = """
     where not contains(key, 'phone_end:')
 """
 
+# The shop's own; imaginary people of one file share the strictest of theirs.
+LIMITS = """
+    select min(policies['shared_node_names']::integer), min(policies['shared_node_customers']::integer) from clock
+"""
+
 
 def model(dbt, session):
     """One row per key: key_type, key, names, records."""
-    records = dbt.ref("customer_records_latest")  # noqa: F841 - DuckDB finds these by their names
+    clock = dbt.ref("clock")  # noqa: F841 - DuckDB finds these by their names
+    records = dbt.ref("customer_records_latest")  # noqa: F841
     keys = dbt.ref("identity_keys")  # noqa: F841
-    return shared(session.sql(RECORDS).to_arrow_table(), session.sql(KEYS).to_arrow_table())
+    limits = Limits(*session.sql(LIMITS).fetchone())
+    return shared(session.sql(RECORDS).to_arrow_table(), session.sql(KEYS).to_arrow_table(), limits)
