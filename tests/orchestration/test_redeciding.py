@@ -134,7 +134,8 @@ def test_the_next_build_has_a_next_change_of_its_own(home: Home, instance: Dagst
 
 
 def test_changes_that_come_one_upon_another_are_gathered(home: Home, instance: DagsterInstance) -> None:
-    published(home, timedelta(minutes=-1), decided=timedelta(minutes=-2))
+    since = datetime.now(UTC) - NOW
+    published(home, since - timedelta(minutes=1), decided=since - timedelta(minutes=2))
     whole(home)
     assert "it is gathered with what follows" in said(ticked(instance))
 

@@ -31,7 +31,8 @@ select
     ) as stands_until,
     evidence.level >= rules.required_level as is_strong_enough,
     -- What is old or another's proves nothing any more, and still speaks against the person.
-    evidence.kind in ('dob', 'over')
+    -- An OVER that names no age proves none.
+    (evidence.kind = 'dob' or (evidence.kind = 'over' and evidence.threshold is not null))
     and evidence.is_bound
     and not evidence.is_dead
     and coalesce(evidence.stands_until > rules.as_of, true) as is_proof,
