@@ -7,6 +7,7 @@ the first-seen records again, as they did at first.
 
 from __future__ import annotations
 
+import logging
 import os
 
 import duckdb
@@ -14,6 +15,7 @@ import duckdb
 from orchestration.home import Home
 from orchestration.warehouse import has_table
 
+_log = logging.getLogger(__name__)
 _FILE = "persons.parquet"
 _TABLES = {
     "person_ids": "SELECT record_key, person_id FROM {} WHERE event IS NULL",
@@ -24,10 +26,16 @@ _TABLES = {
 def recall(home: Home, connection: duckdb.DuckDBPyConnection) -> bool:
     """Bring what the state holds into a warehouse that knows less; returns whether there was anything to bring."""
     path = home.state / _FILE
-    if not path.exists() or _build_of_file(connection, str(path)) <= _build_of_warehouse(connection):
+    try:
+        if not path.exists() or _build_of_file(connection, str(path)) <= _build_of_warehouse(connection):
+            return False
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE recalled AS FROM read_parquet('{_quoted(str(path))}')")
+    except duckdb.InvalidInputException:
+        # Damaged is as good as lost: no build, and so no removal, waits for it.
+        aside = path.replace(path.with_suffix(".damaged"))
+        _log.error("data/state/%s cannot be read and is now %s: put it back from a backup.", path.name, aside.name)
         return False
-    source = f"read_parquet('{_quoted(str(path))}')"
-    tables = {name: query.format(source) for name, query in _TABLES.items()}
+    tables = {name: query.format("recalled") for name, query in _TABLES.items()}
     _replace(connection, tables, _build_of_file(connection, str(path)))
     return True
 

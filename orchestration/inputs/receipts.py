@@ -177,12 +177,26 @@ def load(home: Home, connection: duckdb.DuckDBPyConnection) -> int:
                 _take_back(connection, receipt.import_id, receipt.retracted.at)
         elif receipt.file and not path.exists():
             _log.error("data/receipts/%s is gone, so that its receipt does not count: put it back.", path.name)
-        else:
-            rows += _load_one(connection, receipt, path)
+        elif not receipt.file or _readable(connection, path):
+            rows += _load_one(connection, receipt)
     return rows
 
 
-def _load_one(connection: duckdb.DuckDBPyConnection, receipt: Receipt, path: Path) -> int:
+def _readable(connection: duckdb.DuckDBPyConnection, path: Path) -> bool:
+    """Read a receipt's rows into the session, before anything is written: a damaged one is logged, and not loaded."""
+    try:
+        connection.execute("CREATE OR REPLACE TEMP TABLE receipt_rows AS FROM read_parquet($path)", {"path": str(path)})
+    except duckdb.Error as error:
+        kind = type(error).__name__
+        _log.error(
+            "data/receipts/%s cannot be read (%s), so that its receipt does not count: put it back from a backup.",
+            path.name, kind,
+        )  # fmt: skip
+        return False
+    return True
+
+
+def _load_one(connection: duckdb.DuckDBPyConnection, receipt: Receipt) -> int:
     back = receipt.retracted.at if receipt.retracted else None
     about = {"id": receipt.import_id, "registry": receipt.registry, "at": receipt.imported_at}
     times = {"compared": receipt.compared_at, "back": back}
@@ -192,14 +206,14 @@ def _load_one(connection: duckdb.DuckDBPyConnection, receipt: Receipt, path: Pat
             connection.execute(
                 "INSERT INTO raw_audiences.registry_receipts "
                 "SELECT $id || ':' || row, $registry, identifier, result, since, $compared, $at, $back "
-                "FROM read_parquet($path) WHERE result IS NOT NULL",
-                about | times | {"path": str(path)},
+                "FROM receipt_rows WHERE result IS NOT NULL",
+                about | times,
             )
             connection.execute(
                 "INSERT INTO raw_audiences.registry_misfits "
                 "SELECT $id, $registry, row::VARCHAR, field, reason, $at "
-                "FROM read_parquet($path) WHERE field IS NOT NULL",
-                about | {"path": str(path)},
+                "FROM receipt_rows WHERE field IS NOT NULL",
+                about,
             )
         if receipt.whole_list:
             connection.execute(

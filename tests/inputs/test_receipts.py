@@ -188,7 +188,10 @@ def test_a_new_warehouse_takes_every_receipt_again(home: Home, raw: duckdb.DuckD
 def test_a_damaged_receipt_does_not_count_and_stops_nothing(home: Home, raw: duckdb.DuckDBPyConnection) -> None:
     gone = keep(home, written(home, "email,result\njane@b.c,clear\n")).receipt
     torn = keep(home, written(home, "email,result\njo@b.c,clear\n", "b.csv")).receipt
+    cut = keep(home, written(home, "email,result\nmo@b.c,clear\n", "d.csv")).receipt
     keep(home, written(home, "email,result\nal@b.c,clear\n", "c.csv"))
+    rows = home.receipts / f"{cut.import_id}.parquet"
+    rows.write_bytes(rows.read_bytes()[:-20])
     (home.receipts / f"{gone.import_id}.parquet").unlink()
     (home.receipts / f"{torn.import_id}.json").write_text("{")
     assert receipts.load(home, raw) == 1

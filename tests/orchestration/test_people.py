@@ -116,6 +116,23 @@ def test_a_lost_state_is_written_anew_from_the_warehouse(home: Home, connection:
         assert known(rebuilt)[0] == {"a": "p_a"}
 
 
+def test_a_damaged_file_is_laid_aside_and_stops_no_build(
+    home: Home, connection: duckdb.DuckDBPyConnection, caplog: pytest.LogCaptureFixture
+) -> None:
+    built(connection, *FIRST)
+    people.keep(home, connection, 1)
+    whole = (home.state / "persons.parquet").read_bytes()
+    (home.state / "persons.parquet").write_bytes(whole[: len(whole) // 2])
+    with duckdb.connect() as rebuilt:
+        warehouse.ensure_raw(rebuilt, [], [])
+        assert not people.recall(home, rebuilt)
+        assert known(rebuilt) == ({}, [])
+    assert "put it back from a backup" in caplog.text
+    assert (home.state / "persons.damaged").exists()
+    people.keep(home, connection, 1)
+    assert (home.state / "persons.parquet").exists()
+
+
 def test_where_nothing_was_kept_there_is_nothing_to_recall(home: Home, connection: duckdb.DuckDBPyConnection) -> None:
     assert not people.recall(home, connection)
     assert not people.keep(home, connection, 1)

@@ -13,7 +13,6 @@ ACCOUNTS_URL = "https://accounts.twilio.com"
 MESSAGING_URL = "https://messaging.twilio.com"
 VERSION = "2010-04-01"  # https://www.twilio.com/docs/usage/api (a name, not a version to raise)
 PAGE_SIZE = 1000
-OPTED_OUT = 21610
 
 
 def session(account: Account, *, retry: bool = True) -> Session:

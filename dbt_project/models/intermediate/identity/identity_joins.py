@@ -33,7 +33,6 @@ NARROW = """
         on keys.record_key = apart.other_record_key
     where keys.is_current
 """
-LINKS = "select record_key, other_record_key, reason, retracted from links"
 
 
 def model(dbt, session):
