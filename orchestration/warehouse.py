@@ -105,6 +105,16 @@ def opened(home: Home, *, read_only: bool = False, wait: float = 60.0) -> Iterat
         lock.release()
 
 
+@contextmanager
+def published(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published copy, opened for reading beside any build; AudiencesError before the first. It speaks UTC."""
+    if not home.published_warehouse.exists():
+        raise AudiencesError("No build has been published yet: run `audiences run` first.")
+    with duckdb.connect(str(home.published_warehouse), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        yield connection
+
+
 def ensure_raw(
     connection: duckdb.DuckDBPyConnection, platforms: Sequence[Platform], accounts: Sequence[Account]
 ) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -13,7 +12,6 @@ from dlt_sources.platform import Identifier, IdentifierKind
 from orchestration.activation import catalogue as catalogues
 from orchestration.activation.catalogue import Audience
 from orchestration.activation.keys import normalise_email, normalise_phone, suppression_keys
-from orchestration.activation.publish import WAREHOUSE
 from orchestration.home import Home
 
 
@@ -47,17 +45,6 @@ def question(home: Home, subject: str, audience: str | None) -> Asked:
         known = ", ".join(one.name for one in catalogue.audiences) or "none"
         raise AudiencesError(f"There is no audience {audience!r} in the published build; known are {known}.")
     return Asked(subject, _key(subject), asked)
-
-
-@contextmanager
-def published(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The published copy, opened for reading; AudiencesError before the first build."""
-    path = home.published / WAREHOUSE
-    if not path.exists():
-        raise AudiencesError("No build has been published yet: run `audiences run` first.")
-    with duckdb.connect(str(path), read_only=True) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        yield connection
 
 
 def people_of(connection: duckdb.DuckDBPyConnection, asked: Asked) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from sqlalchemy import or_, select
 
 from orchestration.activation import sent
 from orchestration.activation.answer import Answer, InAudience, Person, Verdict, Waiting
-from orchestration.activation.asked import Asked, people_of, published, question
+from orchestration.activation.asked import Asked, people_of, question
 from orchestration.activation.catalogue import Audience
 from orchestration.activation.evidence import by_hand, mask, rows_about, rows_behind
 from orchestration.activation.keys import keyed_hash
@@ -25,7 +25,7 @@ from orchestration.activation.reasons import reasons_of
 from orchestration.activation.rules_behind import rules_behind
 from orchestration.activation.state import State, ledger, ledger_keys
 from orchestration.home import Home
-from orchestration.warehouse import has_table
+from orchestration.warehouse import has_table, published
 
 #: Codes under which the next change is a birthday, whose day is not told.
 _BIRTHDAYS = {"under_age", "minor", "capacity_void", "age_conflict"}

@@ -17,7 +17,7 @@ from orchestration.activation.ledger import reading
 from orchestration.activation.state import State, links
 from orchestration.home import Home
 from orchestration.inputs.reviews import load_table
-from orchestration.warehouse import has_table
+from orchestration.warehouse import has_table, published
 
 Verdict = Literal["merge", "unmerge"]
 _SIDES = ("platform", "account", "record_id")
@@ -93,10 +93,7 @@ def load(state: State, connection: duckdb.DuckDBPyConnection) -> int:
 
 def _person(home: Home, record: Record) -> str:
     """The person of a record in the published build."""
-    path = home.published_warehouse
-    if not path.exists():
-        raise ConfigurationError("No build has been published yet: run `audiences run` first.")
-    with duckdb.connect(str(path), read_only=True) as connection:
+    with published(home) as connection:
         found = None
         if has_table(connection, "intermediate", "person_records"):
             found = connection.execute(

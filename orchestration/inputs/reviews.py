@@ -29,7 +29,7 @@ from orchestration.activation.speed_lane import Worker
 from orchestration.activation.state import State, reviews
 from orchestration.home import Home
 from orchestration.landing.by_hand import Order
-from orchestration.warehouse import has_table
+from orchestration.warehouse import has_table, published
 
 Verdict = Literal["stop", "no_stop"]
 #: Digits that may be a number, and addresses, in what somebody wrote.
@@ -189,10 +189,7 @@ def _held(home: Home, reviewed_id: str) -> _Held:
             f"{reviewed_id} is a value that the vocabulary lacks: add its row to dbt_project/seeds/platform_values.csv "
             "with what it means and where that is written; the next build reads it so."
         )
-    path = home.published_warehouse
-    if not path.exists():
-        raise ConfigurationError("No build has been published yet: run `audiences run` first.")
-    with duckdb.connect(str(path), read_only=True) as connection:
+    with published(home) as connection:
         row = None
         if has_table(connection, "intermediate", "suppressions"):
             row = connection.execute(

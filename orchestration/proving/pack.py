@@ -20,7 +20,7 @@ from sqlalchemy import insert, select
 from dlt_sources.errors import AudiencesError, ConfigurationError
 from orchestration.activation import sent
 from orchestration.activation.answer import Answer
-from orchestration.activation.asked import published, question
+from orchestration.activation.asked import question
 from orchestration.activation.keys import keyed_hash
 from orchestration.activation.ledger import reading
 from orchestration.activation.state import State, builds, exports
@@ -28,6 +28,7 @@ from orchestration.activation.why import explained
 from orchestration.home import Home
 from orchestration.proving import pack_files, page, raw_rows
 from orchestration.proving.past import Tell, why_then
+from orchestration.warehouse import published
 
 INDEX, MANIFEST = "index.html", "manifest.json"
 

@@ -12,12 +12,12 @@ from typing import Any
 import orjson
 
 from orchestration.activation.answer import Answer
-from orchestration.activation.asked import published
 from orchestration.activation.evidence import Evidence
 from orchestration.home import Home
 from orchestration.proving import page
 from orchestration.proving.raw_rows import RawRow
 from orchestration.reporting.exposures import Exposed, exposed_people
+from orchestration.warehouse import published
 
 #: File → what it holds, in the order of the index.
 CONTENTS = {

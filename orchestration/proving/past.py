@@ -24,12 +24,13 @@ from dlt_sources import registry
 from dlt_sources.errors import AudiencesError
 from orchestration import warehouse
 from orchestration.activation.answer import Answer
-from orchestration.activation.asked import Asked, people_of, published, question
+from orchestration.activation.asked import Asked, people_of, question
 from orchestration.activation.state import State
 from orchestration.activation.why import explained
 from orchestration.home import Home
 from orchestration.parsing import dbt_command, environment
 from orchestration.proving import lineage
+from orchestration.warehouse import published
 
 #: Beside what decisions need: whose records and keys are whose.
 _MODELS = ("+decisions", "+destination_records", "+person_suppression_keys")

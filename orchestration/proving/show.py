@@ -7,9 +7,9 @@ from pathlib import Path
 
 from dlt_sources.errors import ConfigurationError
 from orchestration import console
-from orchestration.activation.asked import published
 from orchestration.home import Home
 from orchestration.reporting.exposures import Exposure, every, exposures, latest
+from orchestration.warehouse import published
 
 
 def show_exposure(*, as_json: bool) -> int:

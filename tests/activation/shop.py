@@ -182,6 +182,19 @@ class Shop:
         shop.gate.forbidden = dict(other.gate.forbidden)
         return shop
 
+    @classmethod
+    def of_two(cls, folder: Path, facts: str, *, reason: str) -> Shop:
+        """A published shop where person 1 was pushed and person 2 is refused, with `facts` (SQL) about them."""
+        shop = cls(folder)
+        shop.audience(rule="bought")
+        shop.build({"buyers": [1]}, refused={2: reason})
+        shop.plan()
+        shop.apply()
+        with shop.open() as connection:
+            connection.execute(facts)
+        shop.publish()
+        return shop
+
     @contextmanager
     def open(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with warehouse.opened(self.home) as connection:

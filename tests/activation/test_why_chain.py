@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import insert
 
 from orchestration.activation import sent
-from orchestration.activation.asked import published
 from orchestration.activation.evidence import rows_behind
 from orchestration.activation.keys import keyed_hash
 from orchestration.activation.state import reviews
 from orchestration.activation.why import why
+from orchestration.warehouse import published
 from tests.activation.shop import Shop
 
 _HOLD = """
@@ -31,7 +31,7 @@ with warehouse.opened(Home(Path(sys.argv[1]))) as connection:
 """
 
 
-_FACTS = """
+FACTS = """
 CREATE SCHEMA seeds;
 CREATE SCHEMA intermediate;
 CREATE TABLE seeds.reason_codes AS SELECT
@@ -66,15 +66,7 @@ CREATE OR REPLACE TABLE exclusions.buyers AS SELECT 'p2' AS person_id, ['under_a
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     """Person 1 is a member; person 2 opted out and has a typed birth date; a stranger's address is blocked."""
-    shop = Shop(tmp_path)
-    shop.audience(rule="bought")
-    shop.build({"buyers": [1]}, refused={2: "under_age"})
-    shop.plan()
-    shop.apply()
-    with shop.open() as connection:
-        connection.execute(_FACTS)
-    shop.publish()
-    return shop
+    return Shop.of_two(tmp_path, FACTS, reason="under_age")
 
 
 def test_a_verdict_tells_the_law_the_platforms_own_word_and_when_it_reached_us(shop: Shop) -> None:

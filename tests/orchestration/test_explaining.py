@@ -14,21 +14,14 @@ from dlt_sources.errors import ConfigurationError
 from orchestration.cli import app
 from orchestration.explaining import moment
 from tests.activation.shop import Shop
-from tests.activation.test_why_chain import _FACTS
-from tests.orchestration.test_report import _EXPOSED
+from tests.activation.test_why_chain import FACTS
+from tests.orchestration.test_report import EXPOSED
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Person 2 is too young and opted out; a stranger's address is blocked."""
-    shop = Shop(tmp_path)
-    shop.audience(rule="bought")
-    shop.build({"buyers": [1]}, refused={2: "under_age"})
-    shop.plan()
-    shop.apply()
-    with shop.open() as connection:
-        connection.execute(_FACTS)
-    shop.publish()
+    shop = Shop.of_two(tmp_path, FACTS, reason="under_age")
     monkeypatch.setenv("AUDIENCES_HOME", str(tmp_path))
     return shop.home.folder
 
@@ -83,7 +76,7 @@ def test_a_date_begins_at_midnight_and_a_time_keeps_its_zone() -> None:
 def test_a_missed_deadline_is_an_exit_status(home: Path) -> None:
     assert said("exposure") == (0, "Nothing that is known of was sent to anybody after a withdrawal.")
     with duckdb.connect(str(home / "data" / "published" / "warehouse.duckdb")) as connection:
-        connection.execute(_EXPOSED)
+        connection.execute(EXPOSED)
     code, text = said("exposure")
     assert code == 1
     assert "sms_revocation (US) MISSED, due 2026-11-17 00:00 UTC" in text

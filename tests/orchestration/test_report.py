@@ -412,7 +412,7 @@ def test_twenty_audiences_stay_below_a_megabyte(shop: Shop) -> None:
     assert len(page.render(shop.home, report)) < 1_000_000
 
 
-_EXPOSED = """
+EXPOSED = """
 CREATE TABLE marts.exposures AS SELECT
     'p' || n AS person_id, 'sms' AS channel, 's' || n AS consent_event_id, 'message' AS send_kind, 'm' || n AS send_id,
     'twilio' AS platform, 'main' AS account, TIMESTAMPTZ '2026-11-01 10:00:00+00' AS withdrawn_at,
@@ -426,7 +426,7 @@ FROM range(4) t(n)
 
 def test_what_was_sent_after_a_withdrawal_is_told_with_what_became_of_the_deadline(shop: Shop) -> None:
     with shop.open() as connection:
-        connection.execute(_EXPOSED)
+        connection.execute(EXPOSED)
         [found] = exposures.exposures(connection)
         [*_, last] = exposures.latest(connection)
     counts = (found.sends, found.within_clock, found.past_clock, found.after_honouring, found.longest_hours)

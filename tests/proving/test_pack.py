@@ -46,15 +46,7 @@ CREATE OR REPLACE TABLE exclusions.buyers AS SELECT 'p2' AS person_id, ['withdra
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     """Person 2 withdrew, which a raw row shows; person 1 is a member."""
-    shop = Shop(tmp_path)
-    shop.audience(rule="bought")
-    shop.build({"buyers": [1]}, refused={2: "withdrawn"})
-    shop.plan()
-    shop.apply()
-    with shop.open() as connection:
-        connection.execute(_RAW)
-    shop.publish()
-    return shop
+    return Shop.of_two(tmp_path, _RAW, reason="withdrawn")
 
 
 def rows(folder: Path, name: str) -> list[dict[str, str]]:
