@@ -16,7 +16,6 @@ from tests.oracle import identifiers as ids
 from tests.oracle.consent import Consent, consent, missing, needed
 from tests.oracle.places import Place, Requirement, lawful_on_channel, places, requirements, rule_days, signals, window
 from tests.oracle.rules import Rules
-from tests.oracle.statement import GRANTS
 from tests.oracle.times import LAST_PLACE, local_day, midnight, plus_months, zone
 from tests.oracle.world import Ask, World, ask
 
@@ -91,7 +90,7 @@ def _transactional(asked: Ask, at: datetime) -> Reasons:
         reasons.append(("category_prohibited_on_channel", []))
     if gap := registries.disconnected(asked, at):
         voided = not any(
-            one.state in GRANTS
+            one.lifts
             and one.target == asked.target
             and one.channels is not None
             and asked.channel in one.channels

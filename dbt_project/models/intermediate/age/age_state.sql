@@ -31,7 +31,7 @@ overruled as (
             and judged.channel = proofs.channel
             and coalesce(judged.bound_name = proofs.bound_name, true)
     where
-        (judged.kind = 'dob' and proofs.level > judged.level)
+        (judged.kind = 'dob' and judged.today < judged.of_age_on and proofs.level > judged.level)
         or (
             judged.kind in ('fail', 'under')
             and proofs.level >= judged.level

@@ -38,6 +38,8 @@ grounds as (
         null::varchar as identifier,
         '*' as category,
         events.event_id as ground_id,
+        events.platform,
+        events.account,
         events.occurred_at as given_at
     from {{ ref('customer_events') }} as events
     inner join clock on events.world = clock.world
@@ -53,6 +55,8 @@ grounds as (
         statements.identifier,
         coalesce(statements.category, '*') as category,
         statements.consent_event_id as ground_id,
+        statements.platform,
+        statements.account,
         statements.effective_lo as given_at
     from {{ ref('consent_events') }} as statements
     inner join clock on statements.world = clock.world
@@ -92,7 +96,10 @@ granted as (
         grounds.given_at,
         coalesce(
             grounds.given_at + to_months(lawful.months), 'infinity'::timestamptz
-        ) as granted_until
+        ) as granted_until,
+        clock.as_of,
+        stale.stale_since is null as is_fresh,
+        stale.stale_at
     from grounds
     inner join lawful
         on grounds.person_id = lawful.person_id and grounds.basis = lawful.basis
@@ -103,11 +110,15 @@ granted as (
             = case lawful.channel when 'email' then 'email' else 'phone' end
             and coalesce(grounds.identifier = keys.identifier, true)
     -- A soft opt-in is good for the goods that it came with.
+    inner join clock on keys.world = clock.world
+    left join {{ ref('source_freshness') }} as stale
+        on grounds.platform = stale.platform and grounds.account = stale.account
     inner join goods
         on keys.world = goods.world and grounds.category in ('*', goods.product_category)
 )
 
--- The ground that lasts longest.
+-- One that lasts and whose source answers, if there is any; of those the newest, since who was of
+-- age before is so later.
 select
     person_id,
     world,
@@ -115,7 +126,13 @@ select
     identifier,
     channel,
     product_category,
-    arg_max(ground_id, (granted_until, given_at, ground_id)) as ground_id,
-    max(granted_until) as granted_until
+    ground_id,
+    given_at,
+    granted_until,
+    is_fresh,
+    stale_at
 from granted
-group by all
+qualify row_number() over (
+    partition by person_id, identifier_type, identifier, channel, product_category
+    order by granted_until > as_of desc, is_fresh desc, given_at desc, granted_until desc, ground_id
+) = 1
