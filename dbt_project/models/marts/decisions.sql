@@ -51,6 +51,11 @@ law as (
     select * from {{ ref('person_grant_rules') }}
 ),
 
+-- The law where other users of an identifier live holds for whatever is sent to it.
+users_law as (
+    select * from {{ ref('users_grant_rules') }}
+),
+
 ages as (
     select * from {{ ref('age_state') }}
 ),
@@ -58,6 +63,11 @@ ages as (
 -- Whoever else uses an identifier must be of age, too.
 others as (
     select * from {{ ref('other_users_ages') }}
+),
+
+-- Nor may anybody whom they may be, or share an identifier with, be too young.
+circles as (
+    select * from {{ ref('circle_ages') }}
 ),
 
 coming as (
@@ -117,12 +127,12 @@ known as (
         listed.consent_lifts as consent_lifts_listing,
         -- A comparison of this very identifier goes before those of the whole list.
         case
-            when not law.may_be_us then null
+            when not (law.may_be_us or coalesce(users_law.may_be_us, false)) then null
             when checked.question_id is null then registries.reason_code
             else checked.reason_code
         end as registry_code,
         case
-            when not law.may_be_us then null
+            when not (law.may_be_us or coalesce(users_law.may_be_us, false)) then null
             when checked.question_id is null then registries.stale_at
             else checked.stale_at
         end as registry_stale_at,
@@ -167,22 +177,34 @@ known as (
             as implied_on,
 
         case questions.channel
-            when 'email' then law.email_needs_grant
-            when 'ads_audience' then law.ads_need_grant
+            when 'email' then law.email_needs_grant or coalesce(users_law.email_needs_grant, false)
+            when 'ads_audience' then law.ads_need_grant or coalesce(users_law.ads_need_grant, false)
             else true
         end as needs_grant,
         -- Texts and calls want express consent in the US too.
-        law.needs_express or questions.channel in ('sms', 'mms', 'voice') as needs_express,
-        coalesce(law.is_place_unknown, true) as is_place_unknown,
+        law.needs_express
+        or coalesce(users_law.needs_express, false)
+        or questions.channel in ('sms', 'mms', 'voice') as needs_express,
+        -- What one country's law implies, it does not imply for users who live elsewhere.
+        coalesce(users_law.is_of_one_country, true) as is_of_one_country,
+        coalesce(law.is_place_unknown, true)
+        or coalesce(users_law.is_place_unknown, false) as is_place_unknown,
 
         ages.person_id is not null as is_age_judged,
-        list_concat(coalesce(ages.reason_codes, []), coalesce(others.reason_codes, []))
-            as age_codes,
-        list_concat(coalesce(ages.age_evidence_ids, []), coalesce(others.age_evidence_ids, []))
-            as age_evidence_ids,
+        flatten([
+            coalesce(ages.reason_codes, []),
+            coalesce(others.reason_codes, []),
+            coalesce(circles.reason_codes, [])
+        ]) as age_codes,
+        flatten([
+            coalesce(ages.age_evidence_ids, []),
+            coalesce(others.age_evidence_ids, []),
+            coalesce(circles.age_evidence_ids, [])
+        ]) as age_evidence_ids,
         ages.born_of_age_on,
         ages.proven_of_age_on,
-        least(ages.next_change_at, others.next_change_at) as age_changes_at
+        least(ages.next_change_at, others.next_change_at, circles.next_change_at)
+            as age_changes_at
     from keys
     inner join questions
         on keys.world = questions.world and keys.identifier_type = questions.identifier_type
@@ -216,6 +238,10 @@ known as (
             and questions.channel = implied.channel
             and questions.product_category = implied.product_category
     left join law on keys.person_id = law.person_id
+    left join users_law
+        on
+            keys.identifier_type = users_law.identifier_type
+            and keys.identifier = users_law.identifier
     left join ages
         on
             keys.person_id = ages.person_id
@@ -228,6 +254,11 @@ known as (
             and keys.identifier = others.identifier
             and questions.product_category = others.product_category
             and questions.channel = others.channel
+    left join circles
+        on
+            keys.person_id = circles.person_id
+            and questions.product_category = circles.product_category
+            and questions.channel = circles.channel
 ),
 
 granted as (
@@ -244,6 +275,7 @@ granted as (
         and (is_express or not needs_express) as has_grant,
         -- Nor does the law imply again what somebody once ended.
         implied_until is not null
+        and is_of_one_country
         and not is_reopened
         and coalesce(implied_at > erased_at, erased_at is null) as has_ground
     from known
