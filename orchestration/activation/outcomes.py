@@ -199,11 +199,7 @@ class Book:
     def _withdrawn(
         self, connection: Connection, rows: Sequence[PlannedRow], unsure: Collection[str], now: datetime
     ) -> None:
-        values = [
-            {**about, "accepted_at": now}
-            for about in self._about(rows)
-            if about["key_hash"] not in unsure
-        ]
+        values = [{**about, "accepted_at": now} for about in self._about(rows) if about["key_hash"] not in unsure]
         keys = ("platform", "account", "channel", "key_hash")
         booking.upsert(connection, withdrawals, keys, ("accepted_at",), values)
 

@@ -95,7 +95,7 @@ def reasons(shop: House, email: str) -> set[str]:
 
 
 def test_klaviyo_shows_both_suppressions_alike(story: Story) -> None:
-    assert story.blocks == dict.fromkeys((story.pushed, story.colleague_s), ["USER_SUPPRESSED"])
+    assert story.blocks == {email: ["USER_SUPPRESSED"] for email in (story.pushed, story.colleague_s)}
 
 
 def test_a_suppression_that_we_pushed_does_not_outlive_a_later_double_opt_in(story: Story) -> None:
