@@ -57,6 +57,7 @@ def rules_behind(
             found += _rows(connection, "platform_values", words, about)
             about.pop("detail")
             found += _rows(connection, "event_names", named, about)
+            found += _rows(connection, "stop_words", "word = $value", {"value": value})
         elif one.kind == "suppression":
             found += _rows(connection, "suppression_kinds", "kind = $kind", {"kind": one.value})
         elif one.kind == "registry":

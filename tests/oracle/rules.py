@@ -71,8 +71,9 @@ class Rules:
         return told
 
     @cached_property
-    def stop_words(self) -> frozenset[str]:
-        return frozenset(row["word"] for row in self.rows("stop_words") if row["reading"] == "stop")
+    def words(self) -> dict[str, str]:
+        """A text of one word -> stop, start, start_after_stop or help."""
+        return {row["word"]: row["reading"] for row in self.rows("stop_words")}
 
     @cached_property
     def bases(self) -> dict[tuple[str, str, str], Row]:

@@ -160,12 +160,11 @@ class Reader:
     def meaning(self, fact: Text, after_stop: bool) -> str:
         """The state that a text message states: a key word alone, or wording that a person has to judge, or nothing."""
         word = re.sub(r"[^A-Z0-9]", "", _plain(fact.body).upper())
-        keywords = self.rules.vocabulary.get((fact.platform, "keyword"), {})
-        row = keywords.get((word, "after_stop" if after_stop else "*")) or keywords.get((word, "*"))
-        if row:
-            return row["state"]
-        if word in self.rules.stop_words:
+        reading = self.rules.words.get(word)
+        if reading == "stop":
             return "withdrawn"
+        if reading == "start" or (reading == "start_after_stop" and after_stop):
+            return "granted"
         text = re.sub(r"[^a-z0-9 ]", "", re.sub(r"\s+", " ", _plain(fact.body).lower()))
         patterns = self.rules.vocabulary.get((fact.platform, "wording"), {})
         return "hold" if any(re.search(pattern, text) for pattern, _ in patterns) else ""

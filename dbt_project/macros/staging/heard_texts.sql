@@ -32,9 +32,16 @@ spoken as (
     select
         worded.*,
         case when error.state is not null then 'error' else 'keyword' end as field,
-        coalesce(error.state, exact.state) as state,
-        coalesce(error.method, exact.method) as method,
-        exact.detail
+        coalesce(
+            error.state,
+            case words.reading
+                when 'stop' then 'withdrawn'
+                when 'start' then 'granted'
+                when 'start_after_stop' then 'granted'
+            end
+        ) as state,
+        coalesce(error.method, 'keyword') as method,
+        words.reading
     from worded
     left join {{ ref('platform_values') }} as error
         on
@@ -42,11 +49,9 @@ spoken as (
             and error.field = 'error'
             and not worded.inbound
             and worded.error_code = error.value
-    left join {{ ref('platform_values') }} as exact
-        on
-            exact.platform = 'twilio'
-            and exact.field = 'keyword'
-            and worded.word = exact.value
+    -- Some words are of two languages.
+    left join (select distinct word, reading from {{ ref('stop_words') }}) as words
+        on worded.word = words.word
 ),
 
 -- A word that only counts after a stop, such as YES, is chatter otherwise.

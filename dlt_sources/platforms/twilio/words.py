@@ -8,10 +8,17 @@ from typing import Literal
 
 Reading = Literal["stop", "review", "start", "received"]
 
-#: https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out; ARRET, its French twin for Canada; and what AWS and
-#: the carriers take for a stop besides: https://docs.aws.amazon.com/sms-voice/latest/userguide/keywords-required.html
+#: The stop words of every language, as the seed `stop_words` has them with their sources: Twilio acts on the English
+#: ones alone, https://www.twilio.com/docs/messaging/tutorials/advanced-opt-out.
 STOP = frozenset(
-    {"stop", "stopall", "unsubscribe", "end", "quit", "cancel", "revoke", "optout", "arret", "remove", "td"}
+    {
+        *("stop", "stopall", "unsubscribe", "end", "quit", "cancel", "revoke", "optout", "remove", "td"),
+        *("arret", "arrete", "arrett", "desabonner", "desinscrire", "stopsms"),
+        *("alto", "baja", "cancelar", "detener", "parar", "sair", "descadastrar"),
+        *("abbestellen", "abmelden", "austragen", "stopp", "afmelden", "uitschrijven"),
+        *("annulla", "basta", "cancella", "disiscrivi", "rezygnuje", "wypisz"),
+        *("afmeld", "avsluta", "stoppa", "lopeta", "peru"),
+    }
 )
 START = frozenset({"start", "unstop", "yes"})
 

@@ -3,8 +3,19 @@ with readings as (
     where state is not null and state <> 'hold'
 ),
 
+-- A text is two statements, as Twilio's are.
 texts as (
-    select * from {{ ref('cases__texts') }}
+    select
+        *,
+        unnest([
+            struct_pack(
+                part := '',
+                purpose := 'marketing',
+                spoken_to := if(state = 'withdrawn', '*', sender)
+            ),
+            struct_pack(part := ' (sender)', purpose := 'transactional', spoken_to := sender)
+        ], recursive := true)
+    from {{ ref('cases__texts') }}
     where state is not null
 )
 
@@ -47,21 +58,21 @@ union all by name
 select
     world,
     platform,
-    world || fact_id as consent_event_id,
+    world || fact_id || part as consent_event_id,
     account,
     null as record_id,
     'phone' as identifier_type,
     {{ told_phone('address') }} as identifier,
-    case when state = 'withdrawn' then '*' else sender end as sender,
+    spoken_to as sender,
     channel,
-    'marketing' as purpose,
+    purpose,
     '*' as topic,
     state,
     case when starts_with(state, 'granted') then 'express' end as basis,
     method,
     'customer' as actor,
     platform || ' keyword' as source,
-    'channel_all' as scope,
+    case when spoken_to = '*' then 'channel_all' else 'sender' end as scope,
     true as has_evidence,
     null as category,
     null as origin_write_id,
@@ -74,38 +85,7 @@ select
     null::timestamptz as expires_at
 from texts
 union all by name
--- A stop by text also ends what else that sender sends.
-select
-    world,
-    platform,
-    world || fact_id || ' (sender)' as consent_event_id,
-    account,
-    null as record_id,
-    'phone' as identifier_type,
-    {{ told_phone('address') }} as identifier,
-    sender,
-    channel,
-    'transactional' as purpose,
-    '*' as topic,
-    state,
-    null as basis,
-    method,
-    'customer' as actor,
-    platform || ' keyword' as source,
-    'sender' as scope,
-    true as has_evidence,
-    null as category,
-    null as origin_write_id,
-    null::json as evidence,
-    null::boolean as age_capable_at_capture,
-    occurred_at as effective_lo,
-    occurred_at as effective_hi,
-    recorded_at,
-    occurred_at as source_seen_at,
-    null::timestamptz as expires_at
-from texts
-union all by name
--- So does the carrier's answer that the number has opted out, from whichever sender.
+-- The carrier's answer that a number has opted out also ends what else that sender sends.
 select
     world,
     platform,
