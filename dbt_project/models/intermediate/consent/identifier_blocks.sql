@@ -40,8 +40,7 @@ keys as (
 
 -- What a platform blocks from the moment in which we wrote a withdrawal there repeats our write: a
 -- later grant must not meet it. Platforms carry writes out within a quarter of an hour, and their
--- clocks differ from ours by seconds. Any other block is somebody's act, and so is one that we had
--- no reason for that we still know of.
+-- clocks differ from ours by seconds. Any other block is somebody's act.
 written_there as (
     select
         suppressions.suppression_id,
@@ -63,6 +62,8 @@ written_there as (
     group by all
 ),
 
+-- The reason must still be known: the block may be all that is left of one that was lost. Whoever
+-- told it may have had a fast clock.
 echoes as (
     select distinct written_there.suppression_id
     from written_there
