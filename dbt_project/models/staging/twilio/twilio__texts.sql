@@ -116,7 +116,10 @@ select
     coalesce(messaging_service_sid, own_address) as sender,
     channel,
     field,
-    case when reading <> 'start_after_stop' or after_stop then state end as state,
+    case
+        when reading = 'start_after_stop' and not after_stop then null
+        else state
+    end as state,
     method,
     word,
     wording,
