@@ -158,6 +158,7 @@ weighed as (
         max(effective_hi) filter (where state = 'granted' and is_general) as granted_by,
         max(effective_lo) filter (where state = 'granted' and is_act) as acted_at,
         max(effective_lo) filter (where state in ('granted', 'elsewhere') and is_act) as given_at,
+        max(effective_lo) filter (where state in ('granted', 'elsewhere')) as spoken_at,
         max(coalesce(expires_at, 'infinity'::timestamptz)) filter (
             where state = 'granted' and is_general
         ) as granted_until,
@@ -230,7 +231,10 @@ select
     proven.topic,
     proven.sender,
     -- A question that was asked says more than a default value, however new that is.
-    case proven.finding when 'asked' then statements.state else proven.finding end as state,
+    case proven.finding
+        when 'asked' then statements.state
+        else coalesce(proven.finding, 'unknown')
+    end as state,
     case proven.beneath when 'asked' then asked.state else proven.beneath end as state_beneath,
     proven.is_express,
     proven.is_fresh,
@@ -243,11 +247,15 @@ select
     proven.is_named,
     proven.is_held,
     proven.acted_at,
-    -- An act on this channel, whatever it was about.
-    proven.given_at
+    -- An act on this channel, whatever it was about, and any grant.
+    proven.given_at,
+    proven.spoken_at
 from proven
 left join statements on {{ hash_in('proven.statement') }} = hash(statements.consent_event_id)
 left join statements as asked
     on {{ hash_in('proven.asked_statement') }} = hash(asked.consent_event_id)
--- Implied consent alone is no state of its own.
-where proven.finding is not null
+-- Implied consent alone is no state of its own. A marketing grant is none where orders are asked
+-- about, but it tells whose the identifier is.
+where
+    proven.finding is not null
+    or (proven.purpose = 'transactional' and proven.spoken_at is not null)

@@ -26,8 +26,7 @@ select
     own_address as sender,
     channel,
     case
-        when reading = 'start_after_stop' and not after_stop then null
-        else state
+        when coalesce(reading, '') <> 'start_after_stop' or after_stop then state
     end as state,
     method,
     wording,

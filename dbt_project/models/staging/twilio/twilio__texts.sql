@@ -117,8 +117,7 @@ select
     channel,
     field,
     case
-        when reading = 'start_after_stop' and not after_stop then null
-        else state
+        when coalesce(reading, '') <> 'start_after_stop' or after_stop then state
     end as state,
     method,
     word,
