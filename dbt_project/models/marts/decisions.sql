@@ -146,7 +146,7 @@ known as (
         consent.is_express,
         consent.is_fresh as is_consent_fresh,
         case questions.purpose
-            when 'transactional' then consent.given_at
+            when 'transactional' then consent.spoken_at
             else consent.granted_at
         end as granted_at,
         coalesce(consent.is_held, false) as is_held,

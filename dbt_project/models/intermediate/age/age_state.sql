@@ -16,7 +16,7 @@ proofs as (
 
 -- What speaks against somebody yields to proof about somebody of the same name: a birth date to
 -- stronger proof, a failed check to later proof of at least its level. A date typed after a typed
--- one failed contradicts it.
+-- one failed contradicts it. A date that says the same as stronger proof goes on counting.
 overruled as (
     select
         judged.person_id,
@@ -31,7 +31,11 @@ overruled as (
             and judged.channel = proofs.channel
             and coalesce(judged.bound_name = proofs.bound_name, true)
     where
-        (judged.kind = 'dob' and judged.today < judged.of_age_on and proofs.level > judged.level)
+        (
+            judged.kind = 'dob'
+            and judged.today < judged.of_age_on
+            and proofs.level > judged.level
+        )
         or (
             judged.kind in ('fail', 'under')
             and proofs.level >= judged.level

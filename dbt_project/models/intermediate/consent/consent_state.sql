@@ -153,6 +153,7 @@ weighed as (
         coalesce(bool_or(state = 'withdrawn' and is_named), false) as is_named,
         max(effective_lo) filter (where state = 'granted' and is_act) as acted_at,
         max(effective_lo) filter (where state in ('granted', 'elsewhere') and is_act) as given_at,
+        max(effective_lo) filter (where state in ('granted', 'elsewhere')) as spoken_at,
         bool_or(state = 'unknown') as is_default_seen,
         max(effective_hi) filter (where state = 'hold') as held_at,
         coalesce(bool_or(state = 'granted' and is_express), false) as is_express,
@@ -272,7 +273,10 @@ select
     proven.topic,
     proven.sender,
     -- A question that was asked says more than a default value, however new that is.
-    case proven.finding when 'asked' then statements.state else proven.finding end as state,
+    case proven.finding
+        when 'asked' then statements.state
+        else coalesce(proven.finding, 'unknown')
+    end as state,
     case proven.beneath when 'asked' then asked.state else proven.beneath end as state_beneath,
     -- What was said, whatever was granted beside it.
     case
@@ -294,11 +298,15 @@ select
     proven.is_held,
     proven.is_reopened,
     proven.acted_at,
-    -- An act on this channel, whatever it was about.
-    proven.given_at
+    -- An act on this channel, whatever it was about, and any grant.
+    proven.given_at,
+    proven.spoken_at
 from proven
 left join statements on {{ hash_in('proven.statement') }} = hash(statements.consent_event_id)
 left join statements as asked
     on {{ hash_in('proven.asked_statement') }} = hash(asked.consent_event_id)
--- Implied consent alone is no state of its own. What must be told may rest on an act alone.
-where proven.finding is not null or proven.given_at is not null
+-- Implied consent alone is no state of its own. A marketing grant is none where orders are asked
+-- about, but it tells whose the identifier is.
+where
+    proven.finding is not null
+    or (proven.purpose = 'transactional' and proven.spoken_at is not null)

@@ -25,7 +25,9 @@ select
     address,
     own_address as sender,
     channel,
-    case when reading <> 'start_after_stop' or after_stop then state end as state,
+    case
+        when coalesce(reading, '') <> 'start_after_stop' or after_stop then state
+    end as state,
     method,
     wording,
     occurred_at,

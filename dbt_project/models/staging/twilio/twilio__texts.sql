@@ -116,7 +116,9 @@ select
     coalesce(messaging_service_sid, own_address) as sender,
     channel,
     field,
-    case when reading <> 'start_after_stop' or after_stop then state end as state,
+    case
+        when coalesce(reading, '') <> 'start_after_stop' or after_stop then state
+    end as state,
     method,
     word,
     wording,
