@@ -10,13 +10,19 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from orchestration.deciding.cases import Case, Plan
+from orchestration.deciding.decide import decide_with_plans
+from orchestration.deciding.worlds import question_of
 from orchestration.home import Home
 from tests.deciding.agreement import answers, as_yaml, asking
 from tests.deciding.trials import Trial, as_known, later_trials, trials
+from tests.oracle.assumed import GRANT_OPERATIONS
 from tests.oracle.histories import numbered
 
 #: Histories of one build. Each is several worlds for every property.
 HISTORIES = 40
+#: The writes of our destinations; anything else is in a platform's own words.
+OURS = ("add", "remove", "suppress")
 many = st.lists(st.integers(0, 999_999), min_size=HISTORIES, max_size=HISTORIES, unique=True)
 
 
@@ -41,6 +47,32 @@ def test_the_properties_hold_of_random_histories(home: Home, numbers: Sequence[i
     ]
     broken += failures(home, later)
     assert not broken, report(broken)
+
+
+@settings(max_examples=1, derandomize=True, phases=[Phase.generate], database=None)
+@given(numbers=many)
+def test_no_plan_grants_anything_and_lists_take_only_who_may_be_written_to(home: Home, numbers: Sequence[int]) -> None:
+    """P9: whoever consented where, no plan holds a write that consents for them."""
+    answered, planned = decide_with_plans(home, [planning(numbered(number)) for number in numbers])
+    may = {(one.case, one.question.identifier): one.eligible for one in answered}
+    granted = [one.plan for one in planned if one.allowed and one.plan.operation not in OURS]
+    assert granted == []
+    added = {(one.case, one.plan.identifier) for one in planned if one.allowed and one.plan.operation == "add"}
+    assert {one for one in added if not may[one]} == set()
+    assert len(added) > len(numbers) // 4, "plans that hold nobody prove nothing"
+
+
+def planning(case: Case) -> Case:
+    """The case with every write that one of its platforms may be asked for, and the question that decides on it."""
+    asked = next(question for question in case.questions if question.identifier)
+    assert asked.identifier is not None
+    shown = [fact for fact in case.facts if fact.fact == "record"]
+    plans = [
+        Plan(platform=record.platform, operation=operation, identifier=asked.identifier)
+        for record in shown[:1]
+        for operation in ("add", "suppress", *GRANT_OPERATIONS.get(record.platform, ()))
+    ]
+    return case.model_copy(update={"plans": plans, "questions": [question_of(plan) for plan in plans[:1]]})
 
 
 def failures(home: Home, made: Sequence[Trial]) -> list[tuple[Trial, int, str]]:
