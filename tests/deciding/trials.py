@@ -18,6 +18,8 @@ from tests.oracle.histories import NOW, REGISTRIES
 #: What is wrong with the second answer, given the first; empty if nothing.
 Relation = Callable[[Answer, Answer], str]
 END = datetime(2032, 1, 1, tzinfo=UTC)
+#: The trials of the moment after a next change.
+PASSED = "P10: when its time has passed, the next is later"
 #: What nothing but its own end may take away.
 BLOCKS = frozenset(
     {
@@ -124,7 +126,7 @@ def later_trials(case: Case, answers: Sequence[Answer], chance: Random) -> list[
             made += [Trial("P10: nothing flips before its time", one, _asked_at(one, at), _unflipped) for at in moments]
         if answer.next_change_at:
             then = _asked_at(one, answer.next_change_at + timedelta.resolution)
-            made.append(Trial("P10: when its time has passed, the next is later", one, then, _goes_on))
+            made.append(Trial(PASSED, one, then, _goes_on))
         named = set(answer.evidence)
         if not answer.eligible and named:
             left = with_facts(one, [fact for fact in one.facts if fact.id not in named])
