@@ -27,7 +27,7 @@ from orchestration.ingestion import GROUP as RAW
 from orchestration.ingestion import LANDED, raw_key
 from orchestration.inputs import links, receipts, reviews
 from orchestration.parsing import environment, manifest
-from orchestration.proving import honours
+from orchestration.proving import honours, writes
 from orchestration.resources import WAREHOUSE, House
 from orchestration.stations import Station
 
@@ -38,6 +38,7 @@ _OWN_TABLES = {
     "builds": "One row per build: its number and the times it decides by.",
     "contacts": "When each source last answered.",
     "honours": "When destinations took our withdrawals, and members who withdrew were removed.",
+    "writes": "When withdrawals were written to destinations, or may have been.",
     "registry_imports": "One row per registry receipt that somebody imported.",
     "registry_receipts": "What was compared with registries, and what they have.",
     "registry_misfits": "Rows of imported receipts that did not fit.",
@@ -101,6 +102,7 @@ def begin_build(context: AssetExecutionContext, house: House) -> Iterator[Materi
     with warehouse.opened(house.home) as connection:
         warehouse.ensure_raw(connection, registry.all_platforms(), registry.configured())
         honours.record(connection, house.state)
+        writes.record(connection, house.state)
         people.recall(house.home, connection)
         receipts.load(house.home, connection)
         reviews.load(house.state, connection)

@@ -45,6 +45,10 @@ _OWN_TABLES = {
         "answer VARCHAR, answer_id VARCHAR, platform VARCHAR, account VARCHAR, channel VARCHAR, identifier VARCHAR, "
         "record_id VARCHAR, accepted_at TIMESTAMPTZ"
     ),
+    "writes": (
+        "write_id VARCHAR, platform VARCHAR, account VARCHAR, channel VARCHAR, key_hash VARCHAR, "
+        "identifier_type VARCHAR, identifier VARCHAR, written_at TIMESTAMPTZ"
+    ),
     "person_ids": "record_key VARCHAR, person_id VARCHAR",
     "person_history": "person_id VARCHAR, event VARCHAR, other VARCHAR, at_build BIGINT",
     "registry_receipts": (

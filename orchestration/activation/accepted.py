@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import datetime
 from io import IOBase
 from pathlib import Path
 from typing import cast
@@ -14,7 +15,7 @@ from sqlalchemy import Engine, Select, Table, func, select
 
 from dlt_sources.errors import AudiencesError
 from orchestration.activation.ledger import reading
-from orchestration.activation.state import State, memberships, withdrawals
+from orchestration.activation.state import State, memberships, withdrawals, writes
 
 #: Up to this many rows, starting a reader costs more than it saves.
 FEW = 100_000
@@ -32,6 +33,8 @@ WRITTEN = pa.schema(
     ]
 )
 
+WRITES = pa.schema([*list(WRITTEN)[:-1], pa.field("written_at", pa.string())])
+
 
 def members(state: State) -> pa.Table:
     """Every membership that a destination has, or may have after a call whose end is not known."""
@@ -45,6 +48,13 @@ def written_withdrawals(state: State) -> pa.Table:
     return _arrow(state, withdrawals, select(*columns, sa.cast(withdrawals.c.accepted_at, sa.String)), WRITTEN)
 
 
+def writes_of_withdrawals(state: State, since: datetime | None) -> pa.Table:
+    """Every time, from `since` on, that a withdrawal was about to be written; `written_at` is UTC as text."""
+    columns = [writes.c[name] for name in WRITES.names[:-1]]
+    query = select(*columns, sa.cast(writes.c.written_at, sa.String))
+    return _arrow(state, writes, query if since is None else query.where(writes.c.written_at >= since), WRITES)
+
+
 def audiences_with_members(state: State) -> set[str]:
     """The audiences of which some destination holds, or may hold, a member."""
     query = select(memberships.c.audience).distinct().where(memberships.c.status != "removed")
@@ -53,7 +63,7 @@ def audiences_with_members(state: State) -> set[str]:
 
 
 def _arrow(state: State, table: Table, query: Select[tuple[object, ...]], schema: pa.Schema) -> pa.Table:
-    """Run a query without parameters over one table."""
+    """Run a query over one table."""
     engine = state.deliveries
     with reading(engine) as connection:
         many = (connection.execute(select(func.count()).select_from(table)).scalar() or 0) > FEW

@@ -12,7 +12,7 @@ from sqlalchemy import Row, func, select, update
 from dlt_sources.platform import Identifier, IdentifierKind
 from orchestration.activation.keys import exact_key, keyed_hash
 from orchestration.activation.ledger import insert_new, reading
-from orchestration.activation.state import State, memberships, outbox, withdrawals
+from orchestration.activation.state import State, memberships, outbox, withdrawals, writes
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +68,13 @@ class Outbox:
         statement = select(outbox.c.state, func.count()).group_by(outbox.c.state)
         with reading(self.state.deliveries) as connection:
             return dict(connection.execute(statement).tuples().all())
+
+    def writing(self, rows: Sequence[Row[Any]]) -> None:
+        """Note that withdrawals are about to be written: from now on their platform may show them."""
+        now = datetime.now(UTC)
+        written = [{**one, "written_at": now} for row in rows for one in self._withdrawn(row)]
+        with self.state.write_deliveries() as connection:
+            insert_new(connection, writes, written)
 
     def done(self, rows: Sequence[Row[Any]]) -> None:
         """Close calls that their destination has accepted, with what follows from it."""

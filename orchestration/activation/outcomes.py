@@ -15,10 +15,10 @@ from sqlalchemy import Connection, and_, func, select
 
 from orchestration.activation import booking
 from orchestration.activation.keys import keyed_hash
-from orchestration.activation.ledger import reading
+from orchestration.activation.ledger import insert_new, reading
 from orchestration.activation.members import UNSEEN
 from orchestration.activation.planned import PlannedRow
-from orchestration.activation.state import State, memberships, outcomes, withdrawals
+from orchestration.activation.state import State, memberships, outcomes, withdrawals, writes
 
 _ROWS = 500
 #: States that end a row; anything else is taken up again by a later run.
@@ -78,7 +78,7 @@ class Book:
             return {one.state: one.rows for one in connection.execute(query.group_by(outcomes.c.state))}
 
     def begin(self, rows: Sequence[PlannedRow], attempts: Mapping[str, int], *, refused: bool) -> None:
-        """Commit that a call with these rows follows; `attempts` counts it.
+        """Commit that a call with these rows follows, as a write of ours where it withdraws; `attempts` counts it.
 
         `refused` rows were sent just now and not taken: their members are no less certain than before.
         """
@@ -87,6 +87,8 @@ class Book:
             adds = [row for row in part if row.op in ("add", "update")]
             with self.state.write_deliveries() as connection:
                 self._record(connection, part, "in_flight", attempts=attempts)
+                withdrawn = self._about([row for row in part if row.op == "suppress"])
+                insert_new(connection, writes, [{**about, "written_at": now} for about in withdrawn])
                 if adds:
                     members = [self._membership(row, now) for row in adds]
                     booking.expect(connection, adds, members, refused=refused)
@@ -197,20 +199,18 @@ class Book:
     def _withdrawn(
         self, connection: Connection, rows: Sequence[PlannedRow], unsure: Collection[str], now: datetime
     ) -> None:
-        values = [
-            {
-                "platform": row.platform,
-                "account": row.account,
-                "channel": row.channel,
-                "key_hash": key_hash,
-                "accepted_at": now,
-            }
-            for row in rows
-            for key_hash in row.suppression_keys
-            if key_hash not in unsure
-        ]
+        values = [{**about, "accepted_at": now} for about in self._about(rows) if about["key_hash"] not in unsure]
         keys = ("platform", "account", "channel", "key_hash")
         booking.upsert(connection, withdrawals, keys, ("accepted_at",), values)
+
+    @staticmethod
+    def _about(rows: Sequence[PlannedRow]) -> list[dict[str, Any]]:
+        """What withdrawals say of whom, and where."""
+        return [
+            {"platform": row.platform, "account": row.account, "channel": row.channel, "key_hash": key_hash}
+            for row in rows
+            for key_hash in row.suppression_keys
+        ]
 
 
 def _parts(rows: Sequence[PlannedRow]) -> Iterator[Sequence[PlannedRow]]:

@@ -183,6 +183,7 @@ class Sender:
             )
             for row in rows
         ]
+        self.outbox.writing(rows)
         return destination.suppress(rows[0].channel, sent)
 
     def _identify(self, destination: Destination, rows: Sequence[SqlRow[Any]]) -> Sequence[Outcome]:

@@ -43,6 +43,7 @@ from orchestration.activation.tables import reviews as reviews
 from orchestration.activation.tables import tokens as tokens
 from orchestration.activation.tables import webhook_tokens as webhook_tokens
 from orchestration.activation.tables import withdrawals as withdrawals
+from orchestration.activation.tables import writes as writes
 from orchestration.home import Home
 
 

@@ -185,6 +185,18 @@ withdrawals = Table(
     Column("key_hash", String(64), primary_key=True),
     Column("accepted_at", Utc, nullable=False),
 )
+#: Each time that a withdrawal was about to be written to a destination: committed before the call, so that what the
+#: platform shows from then on can be told from what others did there. Never changed or removed.
+writes = Table(
+    "writes",
+    deliveries_metadata,
+    Column("written_at", Utc, primary_key=True),
+    Column("platform", String(40), primary_key=True),
+    Column("account", String(80), primary_key=True),
+    Column("channel", String(20), primary_key=True),
+    Column("key_hash", String(64), primary_key=True),
+    sqlite_with_rowid=False,
+)
 #: Plan files. status: ready | held | applied | superseded. `plan_id` is the hash of the file.
 plans = Table(
     "plans",

@@ -19,7 +19,7 @@ from orchestration.activation.asked import Asked
 #: Steps from record to record over shared keys, and how many holders a key may have to be walked on through.
 _STEPS, _SHARED = 12, 100
 #: Columns by which a raw row tells when it reached us, the most telling first.
-_ARRIVALS = ("received_at", "recorded_at", "extracted_at", "contacted_at")
+_ARRIVALS = ("received_at", "recorded_at", "extracted_at", "contacted_at", "written_at")
 _NO_NAMES = {"account", "payload_hash", "landing_id", "topic", "body"}
 _NUMBERS = ("phone", "address", "identifier")
 

@@ -32,6 +32,10 @@ OWN = {
         " right_platform VARCHAR, right_account VARCHAR, right_record_id VARCHAR, actor VARCHAR, reason VARCHAR,"
         " recorded_at TIMESTAMPTZ"
     ),
+    "writes": (
+        "write_id VARCHAR, platform VARCHAR, account VARCHAR, channel VARCHAR, key_hash VARCHAR,"
+        " identifier_type VARCHAR, identifier VARCHAR, written_at TIMESTAMPTZ"
+    ),
     "person_ids": "record_key VARCHAR, person_id VARCHAR",
     "person_history": "person_id VARCHAR, event VARCHAR, other VARCHAR, at_build BIGINT",
 }

@@ -6,6 +6,12 @@ from datetime import timedelta
 
 #: Section 2: within this time of another tool's opt-out, a grant that is no act of the person is an echo of a sync.
 ECHO = timedelta(minutes=10)
+#: Section 2, rule 8: how much earlier than our write a platform's clock may show it, and how long it may take over it,
+#: which is the time within which a push is to be confirmed.
+CLOCKS_DIFFER = timedelta(seconds=10)
+CARRIED_OUT = timedelta(minutes=15)
+#: Suppressions that are pushed to other platforms, as withdrawals are.
+PUSHED_KINDS = frozenset({"spam_complaint", "erased"})
 #: Section 5: nobody is believed to be older.
 OLDEST_AGE = 115
 #: Section 5: proof of levels 4 and 5 needs an order or a login within this time.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 
 from tests.oracle import assumed
 from tests.oracle.places import Place
@@ -12,6 +12,8 @@ from tests.oracle.world import Ask
 
 #: What is said of no consent: the state that came closest to one.
 NO_CONSENT = ("pending", "not_granted", "unknown")
+#: What one stop ends together where the law has it so.
+REVOKED_TOGETHER = ("sms", "mms", "voice")
 AD_PURPOSES = frozenset({"profiling", "sale_or_share"})
 
 
@@ -29,7 +31,11 @@ def consent(
     ask: Ask, at: datetime, where: frozenset[Place], erased_at: datetime | None, void_on: date | None
 ) -> Consent:
     """What was said about the question's scope until a time; what was granted before an erasure is dead."""
-    closing = [one for one in ask.statements if one.state in CLOSING and one.closes_from <= at and covers(ask, one)]
+    closing = [
+        one
+        for one in ask.statements
+        if one.state in CLOSING and one.closes_from <= at and (covers(ask, one) or _revokes_all(ask, one, at))
+    ]
     closed = [one for one in closing if not _lifted(ask, one, at)]
     everything = [
         one
@@ -72,6 +78,21 @@ def covers(ask: Ask, one: Statement) -> bool:
     if one.purpose in AD_PURPOSES:
         return False
     return _on_channel(ask, one) and one.topic in ("*", ask.question.topic)
+
+
+def _revokes_all(ask: Ask, one: Statement, at: datetime) -> bool:
+    """Section 3, revoke-all: from its day on, whoever stops the texts ends all texts and calls, whatever they tell."""
+    starts = ask.world.rules.revoke_all_from
+    return (
+        starts is not None
+        and at.astimezone(UTC).date() >= starts
+        and one.state == "withdrawn"
+        and one.purpose in (None, "marketing")
+        and one.topic == "*"
+        and one.channels is not None
+        and "sms" in one.channels
+        and ask.channel in REVOKED_TOGETHER
+    )
 
 
 def _on_channel(ask: Ask, one: Statement) -> bool:

@@ -7,13 +7,13 @@ place, a category that is lawful on that channel there, and fresh sources. Whate
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from orchestration.deciding.cases import Case, Event, Question
 from tests.oracle import age as ages
 from tests.oracle import freshness, registries, suppressions
 from tests.oracle import identifiers as ids
-from tests.oracle.consent import Consent, consent, missing, needed
+from tests.oracle.consent import REVOKED_TOGETHER, Consent, consent, missing, needed
 from tests.oracle.places import Place, Requirement, lawful_on_channel, places, requirements, rule_days, signals, window
 from tests.oracle.rules import Rules
 from tests.oracle.statement import GRANTS
@@ -257,6 +257,8 @@ def _turning_points(asked: Ask, as_of: datetime) -> set[datetime]:
         found |= {one.closes_from, one.when.lo, one.when.hi}
         if one.expires:
             found.add(one.expires)
+    if (law := world.rules.revoke_all_from) and asked.channel in REVOKED_TOGETHER:
+        found.add(datetime(law.year, law.month, law.day, tzinfo=UTC))
     if asked.question.purpose != "marketing":
         return found
     found |= freshness.turning_points(world) | registries.turning_points(asked)

@@ -319,6 +319,11 @@ class _History:
         self.facts.append(ours | {"at": at, "recorded": at})
         echo |= {"identifier": address, "write": f"f{place}", "actor": "integration"}
         self.facts.append(echo | {"at": at + timedelta(minutes=1), "recorded": at + timedelta(minutes=2)})
+        if state == "withdrawn" and self.chance.random() < 0.5:
+            later = timedelta(seconds=self.chance.choice((-11, -10, 1, 900, 901)))
+            block = {"fact": "status", "platform": "klaviyo", "field": "suppression", "value": "USER_SUPPRESSED"}
+            told = {"channel": "email", "identifier": address, "at": at + later, "recorded": at + timedelta(hours=1)}
+            self.facts.append(block | told)
 
     def _reviews(self) -> None:
         for held in [fact for fact in self.facts if fact["fact"] == "text"]:

@@ -71,6 +71,18 @@ class Rules:
         return told
 
     @cached_property
+    def revoke_all_from(self) -> date | None:
+        """The day on which one stop by text begins to end every text and call."""
+        return next(
+            (
+                date.fromisoformat(row["effective_from"])
+                for row in self.rows("withdrawal_scopes")
+                if (row["act"], row["covers_channel"], row["basis"]) == ("sms_stop", "voice", "law")
+            ),
+            None,
+        )
+
+    @cached_property
     def words(self) -> dict[str, str]:
         """A text of one word -> stop, start, start_after_stop or help."""
         return {row["word"]: row["reading"] for row in self.rows("stop_words")}

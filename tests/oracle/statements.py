@@ -52,6 +52,7 @@ def read(
             said += reader.event(fact, when, recorded)
     said += reader.texts([one for one in changes if isinstance(one[0], Text)])
     said = _without_echoes(_unarchived(said), facts, writes, assumed.ECHO)
+    said = _without_own_blocks(said, writes, identity)
     return sorted(_reviewed(said, reviews), key=lambda one: (one.when.hi, one.when.lo, one.id, one.state))
 
 
@@ -135,6 +136,31 @@ def _without_echoes(
             continue
         kept.append(one)
     return kept
+
+
+def _without_own_blocks(said: list[Statement], writes: Sequence[Write], identity: Identity) -> list[Statement]:
+    """Rule 8: a block that a platform shows when we wrote a withdrawal there is no new act.
+
+    What we had a reason for alone: the reason stands until it is lifted, whatever becomes of its echo.
+    """
+    reasons = [one for one in said if one.state == "withdrawn" or one.kind in assumed.PUSHED_KINDS]
+
+    def is_ours(block: Statement, write: Write) -> bool:
+        there = (block.platform, block.account) == (write.platform, write.account)
+        if not there or write.recorded is None or block.target != identity.target(write.identifier):
+            return False
+        earliest, latest = write.recorded - assumed.CLOCKS_DIFFER, write.recorded + assumed.CARRIED_OUT
+        known = write.recorded + timedelta(minutes=5)
+        return earliest <= block.when.hi <= latest and any(
+            reason.when.hi <= known and not reason.nodes.isdisjoint(block.nodes) for reason in reasons
+        )
+
+    written = [write for write in writes if write.state == "withdrawn"]
+    return [
+        one
+        for one in said
+        if one.kind != "manual_block" or one.target is None or not any(is_ours(one, write) for write in written)
+    ]
 
 
 def _reviewed(said: list[Statement], reviews: Sequence[Review]) -> Iterable[Statement]:

@@ -46,6 +46,30 @@ evidence as (
     where evidence.recorded_at <= clock.known_at
 ),
 
+-- A law that widens what a withdrawal ends takes more away on the day it comes into force.
+widened as (
+    select
+        reached.identifier_type,
+        reached.identifier,
+        laws.effective_from::timestamp at time zone 'UTC' as comes_at
+    from {{ ref('consent_events') }} as statements
+    inner join clock
+        on statements.world = clock.world and statements.recorded_at <= clock.known_at
+    inner join {{ ref('withdrawal_scopes') }} as laws
+        on statements.channel = laws.of_channel and clock.as_of < laws.effective_from
+    inner join {{ ref('fact_identifiers') }} as reached
+        on
+            statements.consent_event_id = reached.fact_id
+            and statements.identifier_type = reached.identifier_type
+    where
+        statements.state = 'withdrawn'
+        and statements.scope = 'channel_all'
+        and statements.purpose = 'marketing'
+        and statements.origin_write_id is null
+        and laws.act = 'sms_stop'
+        and laws.basis = 'law'
+),
+
 coming as (
     select
         keys.person_id,
@@ -66,6 +90,15 @@ coming as (
             statements.platform = records.platform
             and statements.account = records.account
             and statements.record_id = records.record_id
+    union all
+    select
+        keys.person_id,
+        widened.comes_at
+    from widened
+    inner join keys
+        on
+            widened.identifier_type = keys.identifier_type
+            and widened.identifier = keys.identifier
     union all
     select
         events.person_id,

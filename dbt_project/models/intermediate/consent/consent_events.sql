@@ -71,7 +71,10 @@ echoes as (
             and statements.identifier = writes.identifier
             and statements.effective_hi >= writes.written_at - to_seconds(10)
             and statements.effective_hi <= writes.written_at + to_minutes(1)
-    where statements.state = 'withdrawn' and statements.actor is distinct from 'customer'
+    where
+        writes.is_by_hand
+        and statements.state = 'withdrawn'
+        and statements.actor is distinct from 'customer'
     group by statements.consent_event_id
 )
 

@@ -12,57 +12,70 @@ suppressions as (
     where coalesce(ended_at > known_at, true)
 ),
 
--- Blocks set by hand in this house, lifted ones included, on whatever scope.
-by_hand as (
-    select * from known
-    where platform = 'audiences'
+-- Why withdrawals are written to platforms. Each of these speaks for itself as long as it holds.
+causes as (
+    select
+        consent_event_id as fact_id,
+        effective_hi as began_at
+    from {{ ref('consent_events') }}
+    where state = 'withdrawn'
+    union all
+    select
+        suppression_id as fact_id,
+        effective_at as began_at
+    from known
+    where platform = 'audiences' or kind in ('spam_complaint', 'erased')
 ),
 
-statements as (
-    select * from {{ ref('consent_events') }}
-    where identifier is not null
+writes as (
+    select
+        *,
+        world || identifier as written_identifier
+    from {{ ref('audiences__writes') }}
 ),
 
 keys as (
     select * from {{ ref('person_keys') }}
 ),
 
--- A block set by hand on an address that had already opted out repeats that opt-out, as our own
--- write of it does: a later grant must not meet it.
+-- What a platform blocks from the moment in which we wrote a withdrawal there repeats our write: a
+-- later grant must not meet it. Platforms carry writes out within a quarter of an hour, and their
+-- clocks differ from ours by seconds. Any other block is somebody's act.
+written_there as (
+    select
+        suppressions.suppression_id,
+        suppressions.identifier_type,
+        suppressions.identifier,
+        max(writes.written_at) as written_at
+    from suppressions
+    inner join writes
+        on
+            suppressions.platform = writes.platform
+            and suppressions.account = writes.account
+            and suppressions.identifier_type = writes.identifier_type
+            and suppressions.identifier = writes.written_identifier
+            and suppressions.effective_at >= writes.written_at - to_seconds(10)
+            and suppressions.effective_at <= writes.written_at + to_minutes(15)
+    where
+        suppressions.kind = 'manual_block'
+        and suppressions.platform is distinct from 'audiences'
+    group by all
+),
+
+-- The reason must still be known: the block may be all that is left of one that was lost. Whoever
+-- told it may have had a fast clock.
 echoes as (
-    select suppressions.suppression_id
-    from suppressions
-    inner join statements
+    select distinct written_there.suppression_id
+    from written_there
+    inner join {{ ref('fact_identifiers') }} as reached
         on
-            suppressions.identifier_type = statements.identifier_type
-            and suppressions.identifier = statements.identifier
-            and suppressions.effective_at >= statements.effective_hi
-    where
-        suppressions.kind = 'manual_block'
-        and suppressions.platform is distinct from 'audiences'
-        and (statements.state = 'withdrawn' or starts_with(statements.state, 'granted'))
-    group by suppressions.suppression_id
-    having
-        max(statements.effective_hi) filter (where statements.state = 'withdrawn') is not null
-        and not coalesce(
-            max(statements.effective_lo) filter (where statements.state <> 'withdrawn')
-            > max(statements.effective_hi) filter (where statements.state = 'withdrawn'),
-            false
-        )
-    union
-    -- A platform's block that follows ours is our own write of it, and ends with ours. Writes may
-    -- be under way for some minutes after a lift.
-    select suppressions.suppression_id
-    from suppressions
-    inner join by_hand
+            written_there.identifier_type = reached.identifier_type
+            and written_there.identifier = reached.identifier
+            and reached.is_named
+    inner join causes
         on
-            suppressions.identifier_type = by_hand.identifier_type
-            and suppressions.identifier = by_hand.identifier
-            and suppressions.effective_at >= by_hand.effective_at
-            and coalesce(suppressions.effective_at < by_hand.ended_at + to_minutes(10), true)
-    where
-        suppressions.kind = 'manual_block'
-        and suppressions.platform is distinct from 'audiences'
+            reached.fact_id = causes.fact_id
+            and causes.began_at <= written_there.written_at + to_minutes(5)
 ),
 
 standing as (

@@ -31,6 +31,21 @@ with statements as (
 -- Whom a withdrawal reaches beyond the identifier it names.
 reached as (
     select * from {{ ref('fact_identifiers') }}
+),
+
+-- What the law lets a withdrawal end beyond its own words, from the day on that it is in force.
+laws as (
+    select
+        clock.world,
+        scopes.of_channel,
+        scopes.covers_channel,
+        scopes.covers_purpose
+    from {{ ref('withdrawal_scopes') }} as scopes
+    inner join {{ ref('clock') }} as clock
+        on
+            coalesce(clock.as_of >= scopes.effective_from, true)
+            and coalesce(clock.as_of < scopes.effective_to, true)
+    where scopes.act = 'sms_stop' and scopes.basis = 'law' and scopes.covers_scope = 'channel_all'
 )
 
 -- Grants are of the one identifier that they name; withdrawals of all that may be meant by it.
@@ -78,3 +93,22 @@ inner join reached on statements.consent_event_id = reached.fact_id
 where
     statements.purpose in ('*', 'marketing', 'profiling', 'sale_or_share')
     and statements.state = 'withdrawn'
+union all by name
+select
+    statements.* exclude (identifier, channel, purpose, sender),
+    reached.identifier,
+    laws.covers_channel as channel,
+    laws.covers_purpose as purpose,
+    '*' as sender,
+    true as is_named
+from statements
+inner join laws
+    on statements.world = laws.world and statements.channel = laws.of_channel
+inner join reached
+    on
+        statements.consent_event_id = reached.fact_id
+        and statements.identifier_type = reached.identifier_type
+where
+    statements.state = 'withdrawn'
+    and statements.scope = 'channel_all'
+    and statements.purpose = 'marketing'
