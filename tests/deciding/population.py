@@ -1,27 +1,25 @@
 """The models and the oracle answer alike about everybody of a generated shop, pulled and built as in production.
 
-`python -m tests.deciding.population data/demo/data/published/warehouse.duckdb` asks about a shop that was built;
-without a path it generates one, runs the daily job over it, and asks about that.
+Records that share any identifier are one household and one case of its own, so that the oracle stays fast.
+`python -m tests.deciding.population` generates a shop, runs the daily job over it, asks about everybody and prints what
+differs, the commonest first; with the path of a published copy it asks about that shop.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-import time
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any, Iterator
 
 import duckdb
 
-from orchestration.deciding.cases import Case, Contact, Fact, Link, Question, Record, Scrub
-from tests.deciding.agreement import RULES, Difference, as_yaml, asking, by_the_rules, expecting
+from orchestration.deciding.cases import Case, Contact, Fact, Link, Question, Record, Review, Scrub
+from tests.deciding.agreement import Difference, by_the_rules
+from tests.deciding.shop_builds import ask_more, generated
 from tests.deciding.shop_facts import facts
 from tests.oracle import identifiers as ids
 from tests.oracle.identity import record_id
@@ -37,9 +35,14 @@ class Asked:
     models: list[tuple[str, ...]]
 
 
-def households(connection: duckdb.DuckDBPyConnection) -> list[Asked]:
+def households(warehouse: Path) -> list[Asked]:
     """Everybody of a built shop, with every question of its audiences about every identifier of every person."""
-    connection.execute("SET TimeZone = 'UTC'")
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        return _households(connection)
+
+
+def _households(connection: duckdb.DuckDBPyConnection) -> list[Asked]:
     [(as_of, known_at, policies)] = connection.execute("SELECT as_of, known_at, policies FROM marts.clock").fetchall()
     markets = policies["markets"].split(",")
     told = facts(connection)
@@ -149,7 +152,7 @@ def _nodes(fact: Fact, markets: Sequence[str]) -> list[str]:
         return list(fact.records)
     nodes = []
     if record := getattr(fact, "record", None):
-        nodes.append(record_id(fact.platform, fact.account, record))  # type: ignore[union-attr]
+        nodes.append(record_id(fact.platform, fact.account, record))
     for name in ("email", "phone", "identifier"):
         if raw := getattr(fact, name, None):
             nodes += sorted(ids.email_keys(raw) if ids.is_email(raw) else ids.phone_own_keys(raw, tuple(markets)))
@@ -164,31 +167,44 @@ def _shared_out(
     """The facts that are about everybody, such as a comparison with a whole registry, and those of each household."""
     everybody: list[Fact] = []
     own: dict[str, list[Fact]] = defaultdict(list)
-    for fact in told:
-        whole = isinstance(fact, Scrub) and (fact.identifier is None or fact.identifier.startswith("@"))
-        if whole or isinstance(fact, Contact):
+    known: dict[str, str] = {}
+    for fact in sorted(told, key=lambda fact: isinstance(fact, Review)):
+        if isinstance(fact, Review):
+            if fact.of in known:
+                own[known[fact.of]].append(fact)
+        elif isinstance(fact, Contact) or (isinstance(fact, Scrub) and (fact.identifier or "@").startswith("@")):
             everybody.append(fact)
         elif nodes := _nodes(fact, markets):
-            own[homes[nodes[0]]].append(fact)
+            known[fact.id] = homes[nodes[0]]
+            own[known[fact.id]].append(fact)
     return everybody, own
+
+
+def told(asked: Sequence[Asked], found: Sequence[Difference]) -> str:
+    """How many answers differ, and of each kind how many and about whom."""
+    kinds: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for one in found:
+        question = one.case.questions[one.place]
+        kind = (one.kind, question.channel, question.purpose, question.category)
+        kinds[kind].append(question.identifier or str(question.record))
+    lines = [
+        f"{len(who):6} {' '.join(kind)}   {' '.join(sorted(set(who))[:4])}"
+        for kind, who in sorted(kinds.items(), key=lambda pair: -len(pair[1]))
+    ]
+    everything = sum(len(one.models) for one in asked)
+    return "\n".join([f"{len(asked)} households: {len(found)} of {everything} answers differ", *lines])
 
 
 def main() -> None:
     options = argparse.ArgumentParser()
-    options.add_argument("warehouse", type=Path)
+    options.add_argument("warehouse", type=Path, nargs="?", help="of a shop that was built; none: generate one")
+    options.add_argument("--people", type=int, default=1_000)
+    options.add_argument("--seed", type=int, default=1)
     given = options.parse_args()
-    began = time.monotonic()
-    with duckdb.connect(str(given.warehouse), read_only=True) as connection:
-        asked = households(connection)
-    print(f"{len(asked)} households, {sum(len(one.models) for one in asked)} questions {time.monotonic() - began:.1f}")
-    found = differences(asked)
-    print(f"{len(found)} differ, {time.monotonic() - began:.1f}")
-    kinds: dict[tuple[str, str], list[Difference]] = defaultdict(list)
-    for one in found:
-        question = one.case.questions[one.place]
-        kinds[one.kind, f"{question.channel} {question.purpose} {question.category}"].append(one)
-    for kind, many in sorted(kinds.items(), key=lambda pair: -len(pair[1])):
-        print(len(many), *kind, "|", *(f"{one.case.questions[one.place].identifier}" for one in many[:8]))
+    with tempfile.TemporaryDirectory() as folder:
+        built = given.warehouse or generated(Path(folder) / "shop", given.people, given.seed)
+        asked = households(ask_more(built, Path(folder) / "more"))
+        print(told(asked, differences(asked)))
 
 
 if __name__ == "__main__":
