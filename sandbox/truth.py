@@ -152,11 +152,13 @@ class Truth:
         return Outcome(ordered, [] if ordered else good, bool(identifiers), consented, bool(good), traits)
 
     def _against(self, rule: Audience, person: Person, identifier: str) -> list[str]:
-        places = countries(person, self.as_of)
+        # The law of every place where a known user of the identifier may live.
+        homes = [countries(user, self.as_of) for user in (person, *age.others(self.joined, person, identifier))]
+        places = set().union(*homes)
         bought = any(self.as_of - _TWO_YEARS < order.processed_at < self.as_of for order in person.orders)
         reasons = self.consents.against(rule.channel, identifier, person.records, places, bought)
         circle = self._circle(person)
-        if not places:
+        if not all(homes):
             reasons.append("jurisdiction_unknown")
         if age.is_child(circle, self.as_of):
             reasons.append("minor")

@@ -51,6 +51,7 @@ TOLD: list[tuple[str, str, dict[str, str]]] = [
     ("role_opt_out", BUYERS, {"Robin": "withdrawn"}),
     ("nobodys_address", BUYERS, {"Robin": "invalid_address"}),
     ("relay_address", BUYERS, {"Robin": "ok"}),
+    ("relay_address_somewhere", BUYERS, {"Robin": "jurisdiction_unknown"}),
     ("minor_in_the_family", VAPES, {"Otto": "minor"}),
     ("minor_in_the_family", BUYERS, {"Otto": "ok"}),
     ("unproven_in_the_family", VAPES, {"Otto": "age_no_evidence"}),

@@ -4,8 +4,18 @@ with clock as (
     select * from {{ ref('clock') }}
 ),
 
-kinds as (
-    select * from {{ ref('channel_kinds') }}
+-- A stop by one kind of text ends the other kind too, and one of everything ends every channel.
+covered as (
+    select
+        told.channel as told_channel,
+        asked.channel
+    from {{ ref('channel_kinds') }} as told
+    inner join {{ ref('channel_kinds') }} as asked on told.stops_with = asked.stops_with
+    union all
+    select
+        '*' as told_channel,
+        channel
+    from {{ ref('channel_kinds') }}
 ),
 
 persons as (
@@ -16,16 +26,35 @@ records as (
     select * from {{ ref('destination_records') }}
 ),
 
-statements as (
-    select statements.*
-    from {{ ref('consent_events') }} as statements
-    inner join clock on statements.world = clock.world
+-- What ends everything follows the person to every identifier, anything else is of the one named.
+told as (
+    select * from {{ ref('consent_events') }}
     where
-        statements.identifier is not null
-        and statements.origin_write_id is null
-        and statements.topic = '*'
-        and statements.purpose in ('*', 'marketing')
-        and statements.recorded_at <= clock.known_at
+        identifier is not null
+        and origin_write_id is null
+        and not coalesce(state = 'withdrawn' and scope = 'all_channels', false)
+    union all by name
+    select * from {{ ref('reached_statements') }}
+    where state = 'withdrawn' and scope = 'all_channels' and channel = '*' and is_named
+),
+
+statements as (
+    select told.*
+    from told
+    inner join clock on told.world = clock.world
+    where
+        told.topic = '*'
+        and told.purpose in ('*', 'marketing')
+        and told.recorded_at <= clock.known_at
+),
+
+stops as (
+    select
+        statements.* exclude (channel),
+        covered.channel
+    from statements
+    inner join covered on statements.channel = covered.told_channel
+    where statements.state = 'withdrawn'
 ),
 
 -- What may end a withdrawal: the person's own express act, with evidence.
@@ -41,40 +70,42 @@ acts as (
 ended as (
     select
         stops.consent_event_id,
+        stops.identifier,
+        stops.channel,
         min(acts.effective_lo) as lifted_at
-    from statements as stops
+    from stops
     inner join acts
         on
             stops.identifier_type = acts.identifier_type
             and stops.identifier = acts.identifier
             and stops.channel = acts.channel
             and stops.effective_hi < acts.effective_lo
-    where stops.state = 'withdrawn'
-    group by stops.consent_event_id
+    group by stops.consent_event_id, stops.identifier, stops.channel
 ),
 
 -- Platforms repeat a withdrawal to one another: until something ends it, it is one, told first by
 -- whoever knows it earliest.
 withdrawn as (
     select
-        statements.world,
-        statements.identifier_type,
-        statements.identifier,
-        asked.channel,
+        stops.world,
+        stops.identifier_type,
+        stops.identifier,
+        stops.channel,
         coalesce(ended.lifted_at, 'infinity'::timestamptz) as lifted_at,
         arg_min(
-            statements.consent_event_id, (statements.effective_hi, statements.consent_event_id)
+            stops.consent_event_id, (stops.effective_hi, stops.consent_event_id)
         ) as consent_event_id,
         arg_min(
-            coalesce(statements.effective_lo, statements.effective_hi),
-            (statements.effective_hi, statements.consent_event_id)
+            coalesce(stops.effective_lo, stops.effective_hi),
+            (stops.effective_hi, stops.consent_event_id)
         ) as withdrawn_at,
-        min(statements.recorded_at) as received_at
-    from statements
-    inner join kinds as told on statements.channel = told.channel
-    inner join kinds as asked on told.stops_with = asked.stops_with
-    left join ended on statements.consent_event_id = ended.consent_event_id
-    where statements.state = 'withdrawn'
+        min(stops.recorded_at) as received_at
+    from stops
+    left join ended
+        on
+            stops.consent_event_id = ended.consent_event_id
+            and stops.identifier = ended.identifier
+            and stops.channel = ended.channel
     group by all
 ),
 
@@ -95,8 +126,7 @@ honours as (
         channel,
         identifier,
         effective_hi as accepted_at
-    from statements
-    where state = 'withdrawn'
+    from stops
 ),
 
 messages as (

@@ -43,8 +43,8 @@ laws as (
     from {{ ref('withdrawal_scopes') }} as scopes
     inner join {{ ref('clock') }} as clock
         on
-            coalesce(clock.as_of >= scopes.effective_from, true)
-            and coalesce(clock.as_of < scopes.effective_to, true)
+            coalesce(scopes.effective_from <= clock.as_of, true)
+            and coalesce(scopes.effective_to > clock.as_of, true)
     where scopes.act = 'sms_stop' and scopes.basis = 'law' and scopes.covers_scope = 'channel_all'
 )
 
