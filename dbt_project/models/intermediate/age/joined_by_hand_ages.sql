@@ -1,5 +1,5 @@
--- A merge by hand or by a platform says who is whom, and carries no proof of age along: what only it
--- joins has to be proven for itself.
+-- A merge by hand or by a platform says who is whom, and carries no proof of age along: what only
+-- it joins has to be proven for itself.
 with records as (
     select
         person_records.person_id,

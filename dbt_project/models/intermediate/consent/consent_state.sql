@@ -139,6 +139,13 @@ heard as (
         )
 ),
 
+told as (
+    select
+        *,
+        state = 'granted' and is_general and is_live as is_grant
+    from heard
+),
+
 weighed as (
     select
         scope_number,
@@ -161,23 +168,24 @@ weighed as (
         max(coalesce(stale_at, 'infinity'::timestamptz)) filter (
             where state = 'granted'
         ) as stale_at,
-        min(least(ends_at, stale_at)) filter (
-            where state = 'granted' and is_general and is_live
-        ) as lapses_at,
-        -- What counts: anybody's grants, express ones, and acts that lift what was closed. Each from
-        -- when on for certain, and by when at the latest; the same of what sources say that answer.
-        {%- for set, of_it in {
-            'any': "is_general", 'express': "is_general and is_express", 'act': "is_general and is_act"
-        }.items() %}
-        {%- for fresh in ('', 'fresh_') %}
-        {%- set which = "state = 'granted' and is_live and " ~ of_it
-            ~ (' and is_fresh' if fresh else '') %}
-        max(effective_lo) filter (where {{ which }}) as {{ fresh }}{{ set }}_at,
-        {% if set == 'act' %}arg_max(effective_hi, effective_lo){% else %}max(effective_hi){% endif %}
-            filter (where {{ which }}) as {{ fresh }}{{ set }}_by{{ ',' if not (set == 'act' and fresh) }}
-        {%- endfor %}
-        {%- endfor %}
-    from heard
+        min(least(ends_at, stale_at)) filter (where is_grant) as lapses_at,
+        -- What counts: any grants, express ones, and acts that lift what was closed. Each from
+        -- when on for certain and by when at the latest, and the same where its source answers.
+        max(effective_lo) filter (where is_grant) as any_at,
+        max(effective_hi) filter (where is_grant) as any_by,
+        max(effective_lo) filter (where is_grant and is_express) as express_at,
+        max(effective_hi) filter (where is_grant and is_express) as express_by,
+        max(effective_lo) filter (where is_grant and is_act) as act_at,
+        arg_max(effective_hi, effective_lo) filter (where is_grant and is_act) as act_by,
+        max(effective_lo) filter (where is_grant and is_fresh) as fresh_any_at,
+        max(effective_hi) filter (where is_grant and is_fresh) as fresh_any_by,
+        max(effective_lo) filter (where is_grant and is_express and is_fresh) as fresh_express_at,
+        max(effective_hi) filter (where is_grant and is_express and is_fresh) as fresh_express_by,
+        max(effective_lo) filter (where is_grant and is_act and is_fresh) as fresh_act_at,
+        arg_max(effective_hi, effective_lo) filter (
+            where is_grant and is_act and is_fresh
+        ) as fresh_act_by
+    from told
     group by scope_number, identifier_type, identifier
 ),
 
@@ -219,16 +227,30 @@ judged as (
                 else is_express
             end as is_express
         ),
-        {%- for fresh in ('', 'fresh_') %}
-        {%- for end in ('at', 'by') %}
         case
             when is_reopened
-                then case when {{ fresh }}act_at > closed_at then {{ fresh }}act_{{ end }} end
-            when express_by is not null then {{ fresh }}express_{{ end }}
-            else {{ fresh }}any_{{ end }}
-        end as {{ fresh or 'granted_' }}{{ end }},
-        {%- endfor %}
-        {%- endfor %}
+                then case when act_at > closed_at then act_at end
+            when express_by is not null then express_at
+            else any_at
+        end as granted_at,
+        case
+            when is_reopened
+                then case when act_at > closed_at then act_by end
+            when express_by is not null then express_by
+            else any_by
+        end as granted_by,
+        case
+            when is_reopened
+                then case when fresh_act_at > closed_at then fresh_act_at end
+            when express_by is not null then fresh_express_at
+            else fresh_any_at
+        end as fresh_at,
+        case
+            when is_reopened
+                then case when fresh_act_at > closed_at then fresh_act_by end
+            when express_by is not null then fresh_express_by
+            else fresh_any_by
+        end as fresh_by,
         case
             when is_withdrawn then 'withdrawn'
             when is_held then 'held_for_review'

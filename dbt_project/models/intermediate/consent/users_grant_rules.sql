@@ -4,7 +4,8 @@ with records as (
         person_records.person_id,
         person_records.record_key,
         components.proof,
-        latest.country is not null or latest.phone_key is not null as is_placed
+        latest.country is not null or latest.phone_key is not null as is_placed,
+        trim(concat_ws(' ', latest.first_name, latest.last_name)) <> '' as is_named
     from {{ ref('person_records') }} as person_records
     inner join {{ ref('identity_components') }} as components
         on person_records.record_key = components.record_key
@@ -12,7 +13,7 @@ with records as (
         on person_records.record_key = latest.record_key
 ),
 
--- A merge by hand or by a platform lets nobody in: what only it joins has a place of its own or none.
+-- A merge by hand or by a platform lets nobody in: what only it joins has its own place or none.
 parts as (
     select
         person_id,
@@ -22,18 +23,19 @@ parts as (
     having not bool_or(is_placed)
 ),
 
+merged as (
+    select person_id
+    from records
+    group by person_id
+    having min(proof) <> max(proof)
+),
+
 displaced as (
     select distinct
         keys.key_type,
         keys.target_key
     from records
-    semi join (
-        select person_id
-        from records
-        group by person_id
-        having min(proof) <> max(proof)
-    ) as merged
-        on records.person_id = merged.person_id
+    semi join merged on records.person_id = merged.person_id
     inner join parts on records.person_id = parts.person_id and records.proof = parts.proof
     inner join {{ ref('identity_keys') }} as keys on records.record_key = keys.record_key
     where keys.is_current and keys.is_live and keys.target_key is not null
@@ -47,7 +49,7 @@ shown as (
         keys.is_current and keys.is_live as is_held,
         unnest(keys.suppression_keys) as key
     from {{ ref('identity_keys') }} as keys
-    inner join {{ ref('person_records') }} as records on keys.record_key = records.record_key
+    inner join records on keys.record_key = records.record_key
     where keys.key_type in ('email', 'phone') and not keys.is_blocked
 ),
 
@@ -60,11 +62,9 @@ several as (
 ),
 
 named as (
-    select distinct person_records.person_id
-    from {{ ref('customer_records_latest') }} as records
-    inner join {{ ref('person_records') }} as person_records
-        on records.record_key = person_records.record_key
-    where trim(concat_ws(' ', records.first_name, records.last_name)) <> ''
+    select distinct person_id
+    from records
+    where is_named
 ),
 
 countries as (
