@@ -7,7 +7,7 @@
         record_id,
         suppression_keys
     from {{ ref('consent_events') }}
-    where state in ('withdrawn', 'erased') and origin_write_id is null
+    where state in ('withdrawn', 'hold', 'last_known', 'erased') and origin_write_id is null
     union all
     select
         suppression_id as fact_id,

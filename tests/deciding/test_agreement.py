@@ -1,8 +1,9 @@
 """The oracle and the models answer random histories alike; `make agreement` asks all ten thousand, a test run a part.
 
-What is left are combinations that the rules do not settle by their words, such as a block by hand that repeats an
-opt-out. Where one person stands alone they are below one answer in a hundred; how people are told apart is read
-differently more often. The bounds below are what was measured and a little more: they may be lowered and never raised.
+Where one person stands alone, less than one answer in a thousand differs, and nobody is contacted whom the oracle
+refuses. How people of a household are told apart is read differently more often, mostly in which reasons of an office's
+address are named. The bounds below are what was measured of the worst part and a little more: they may be lowered and
+never raised.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ PARTS = 10
 @pytest.mark.parametrize(
     ("alone", "differing", "contacted"),
     [
-        pytest.param(True, 0.012, 0.002, id="one person alone"),
-        pytest.param(False, 0.09, 0.012, id="a household"),
+        pytest.param(True, 0.002, 0.0, id="one person alone"),
+        pytest.param(False, 0.053, 0.001, id="a household"),
     ],
 )
 def test_the_oracle_and_the_models_answer_random_histories_alike(

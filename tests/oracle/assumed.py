@@ -28,8 +28,6 @@ TAKEOVERS = frozenset({"takeover", "account_takeover"})
 DELIVERIES = frozenset({"delivered", "email_delivered", "sms_delivered", "message_delivered"})
 #: Platform values that say that a message arrived, which the vocabulary reads as saying nothing.
 DELIVERED_VALUES = frozenset({"delivered"})
-#: Section 2, rule 17: where opt-in is law, so that only the customer's own express consent counts.
-OPT_IN_BY_LAW = EU_UK | {"CA", "AU"}
 #: Section 3, TCPA: texts and calls want express consent in the US too.
 OPT_IN_CHANNELS = frozenset({"sms", "mms", "voice"})
 

@@ -139,15 +139,12 @@ def _reaches(ask: Ask, one: Statement) -> bool:
 def _valid_there(ask: Ask, one: Statement, where: frozenset[Place]) -> bool:
     """Express consent counts everywhere; implied and soft where the law of every place knows them, for like goods.
 
-    Only the customer creates express consent (section 1), so where opt-in is law nobody else's grant is one; a platform
-    that does not say who acted is read as speaking of the customer.
+    Only the customer creates express consent (section 1), so nobody else's grant is one but for mail to the US, where
+    no law asks for opt-in (rule 17); a platform that does not say who acted is read as speaking of the customer.
     """
     if one.state in EXPRESS_STATES:
-        by_law = any(
-            place.country in assumed.OPT_IN_BY_LAW or (place.country == "US" and ask.channel in assumed.OPT_IN_CHANNELS)
-            for place in where
-        )
-        return one.actor in ("customer", "unknown") or not by_law
+        opt_in = any(place.country != "US" or ask.channel in assumed.OPT_IN_CHANNELS for place in where)
+        return one.actor in ("customer", "unknown") or not opt_in
     bases = ask.world.rules.bases
     for place in where:
         row = bases.get((one.basis, place.country, ask.channel)) or bases.get((one.basis, "*", "*"))
@@ -183,6 +180,7 @@ def missing(ask: Ask, found: Consent, at: datetime) -> tuple[str, list[str]]:
             and one.when.hi <= at
             and one.channels is not None
             and ask.channel in one.channels
+            and one.purpose in (None, "marketing", ask.question.purpose)
             and one.topic in ("*", ask.question.topic)
         ]
         if said:

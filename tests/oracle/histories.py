@@ -239,7 +239,9 @@ class _History:
             said |= {"evidence": self.chance.random() < 0.8}
         if self.chance.random() < 0.1:
             said["basis"] = self.chance.choice(("implied_purchase", "soft_opt_in", "legitimate_interest", "express"))
-            said["category"] = self.chance.choice(("none", "alcohol"))
+            category = self.chance.choice(("none", "alcohol"))
+            if said["basis"] == "soft_opt_in":  # what else is granted is not granted for some goods
+                said["category"] = category
         if self.chance.random() < 0.05:
             said["expires"] = NOW + timedelta(days=self.chance.choice((-10, 0, 10)))
         if self.chance.random() < 0.05:

@@ -177,7 +177,8 @@ def _unjoinable(identity: Identity, policy: Mapping[str, Any]) -> tuple[frozense
                 if key.startswith("last9:"):
                     never.add(key)
             for raw in (version.fact.email, version.fact.phone):
-                if raw and (ids.blocked(raw) or ids.relay(raw)):
+                # An opt-out at a role address blocks the address (section 6), and joins none of those who read it.
+                if raw and (ids.blocked(raw) or ids.relay(raw) or ids.role(raw)):
                     never |= identity.keys(raw, blocking=True)
     shared = {key for key, told in names.items() if len(told) > int(policy["shared_node_names"])}
     shared |= {key for (key, _), told in customers.items() if len(told) > int(policy["shared_node_customers"])}

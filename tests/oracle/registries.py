@@ -36,7 +36,9 @@ def codes(
         if not _there(row, where):
             continue
         days = timedelta(days=max_days(ask, row))
-        fresh = [fact.id for fact, when in told if when.lo != LOW and at <= when.lo + days]
+        # Section 6, target narrow: only the very spelling, or the whole list, was compared.
+        compared = [one for one in told if not one[0].identifier or _spells(ask, one[0].identifier)]
+        fresh = [fact.id for fact, when in compared if when.lo != LOW and at <= when.lo + days]
         if not fresh and row["needed"] == "true":
             found.append(("registry_stale", [fact.id for fact, _ in told]))
     return found
@@ -75,6 +77,10 @@ def _about(ask: Ask, row: Row, fact: cases.Scrub) -> bool:
         domain = fact.identifier.casefold()
         return row["lists_domains"] == "true" and any(key.endswith(domain) for key in ask.own)
     return not ask.world.identity.keys(fact.identifier, blocking=True).isdisjoint(ask.own)
+
+
+def _spells(ask: Ask, identifier: str) -> bool:
+    return not identifier.startswith("@") and ask.world.identity.target(identifier) == ask.target
 
 
 def _standing(told: list[Receipt]) -> list[Receipt]:

@@ -102,7 +102,8 @@ def _unarchived(said: list[Statement]) -> list[Statement]:
             and other.when.hi <= one.when.hi
             for other in said
         ):
-            kept.append(replace(one, state="hold"))
+            # Rule 9: a list whose id nobody knows is the whole channel.
+            kept.append(replace(one, state="hold", topic="*" if one.topic == "?" else one.topic))
     return kept
 
 

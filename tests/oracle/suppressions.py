@@ -19,16 +19,18 @@ def erasures(ask: Ask, at: datetime) -> list[Statement]:
 
 
 def erased(ask: Ask, at: datetime) -> list[str]:
-    """Rule 16: an erasure stands until an express act after it, on this identifier and channel."""
+    """Rule 16: an erasure stands until an express act after it, which opens the scope that it names (rule 2)."""
     return [one.id for one in erasures(ask, at) if not _acted_after(ask, one, at)]
 
 
 def _acted_after(ask: Ask, erasure: Statement, at: datetime) -> bool:
-    anywhere = ask.question.purpose != "marketing"
     return any(
         one.lifts
         and one.target == ask.target
-        and (anywhere or (one.channels is not None and ask.channel in one.channels))
+        and one.channels is not None
+        and ask.channel in one.channels
+        and one.topic in ("*", ask.question.topic)
+        and one.sender in ("*", ask.question.sender)
         and one.when.lo > erasure.when.hi
         and one.when.hi <= at
         for one in ask.statements

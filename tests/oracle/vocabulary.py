@@ -194,7 +194,8 @@ class Reader:
         version = self.identity.version(name, when.hi)
         if version is None:
             return frozenset({name}), None
-        email = channels is None or "email" in channels
+        # An ad audience is matched by address, as mail is.
+        email = channels is None or not channels.isdisjoint({"email", "ads_audience"})
         raw = version.fact.email if email else version.fact.phone
         keys = (
             (self.identity.keys(raw, blocking=True) if raw and email else version.own - _emails(version.own))

@@ -54,12 +54,12 @@ spoken as (
         on worded.word = words.word
 ),
 
--- A word that only counts after a stop, such as YES, is chatter otherwise.
+-- A word that only counts after a stop to the same sender, such as YES, is chatter otherwise.
 heard as (
     select
         *,
         max(case when state = 'withdrawn' then occurred_at end) over (
-            partition by account, address
+            partition by account, address, own_address
             order by occurred_at, message_sid
             rows between unbounded preceding and 1 preceding
         ) is not null as after_stop

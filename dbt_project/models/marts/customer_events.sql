@@ -18,19 +18,34 @@ readings as (
     where target_key is not null
 ),
 
+clock as (
+    select
+        world,
+        to_minutes({{ policy('clock_skew_minutes') }}::integer) as skew
+    from {{ ref('clock') }} as clock
+),
+
 reported as (
     {{ union_platforms('customer_events') }}
 ),
 
 told as (
     select
-        reported.* exclude (written_in),
+        reported.* exclude (written_in) replace (
+            -- As with statements, receipt is all that is certain where a clock runs far ahead.
+            case
+                when reported.occurred_at > reported.recorded_at + clock.skew
+                    then reported.recorded_at
+                else reported.occurred_at
+            end as occurred_at
+        ),
         accounts.brand,
         coalesce(reported.product_categories[1], 'none') as product_category,
         null::varchar as former_person_id,
         null::varchar as former_brand,
         true as is_new
     from reported
+    inner join clock on reported.world = clock.world
     left join accounts
         on reported.platform = accounts.platform and reported.account = accounts.account
     {%- if is_incremental() %}

@@ -51,6 +51,11 @@ law as (
     select * from {{ ref('person_grant_rules') }}
 ),
 
+-- The law where other users of an identifier live holds for whatever is sent to it.
+users_law as (
+    select * from {{ ref('users_grant_rules') }}
+),
+
 ages as (
     select * from {{ ref('age_state') }}
 ),
@@ -58,6 +63,11 @@ ages as (
 -- Whoever else uses an identifier must be of age, too.
 others as (
     select * from {{ ref('other_users_ages') }}
+),
+
+-- Nor may anybody whom they may be, or share an identifier with, be too young.
+circles as (
+    select * from {{ ref('circle_ages') }}
 ),
 
 coming as (
@@ -117,12 +127,12 @@ known as (
         listed.consent_lifts as consent_lifts_listing,
         -- A comparison of this very identifier goes before those of the whole list.
         case
-            when not law.may_be_us then null
+            when not (law.may_be_us or coalesce(users_law.may_be_us, false)) then null
             when checked.question_id is null then registries.reason_code
             else checked.reason_code
         end as registry_code,
         case
-            when not law.may_be_us then null
+            when not (law.may_be_us or coalesce(users_law.may_be_us, false)) then null
             when checked.question_id is null then registries.stale_at
             else checked.stale_at
         end as registry_stale_at,
@@ -131,6 +141,8 @@ known as (
         consent.consent_event_id,
         coalesce(consent.state, 'no_grant') as consent_state,
         coalesce(consent.state_beneath, 'no_grant') as consent_beneath,
+        coalesce(consent.asked_state, 'no_grant') as asked_state,
+        coalesce(consent.is_reopened, false) as is_reopened,
         consent.is_express,
         consent.is_fresh as is_consent_fresh,
         case questions.purpose
@@ -138,34 +150,61 @@ known as (
             else consent.granted_at
         end as granted_at,
         coalesce(consent.is_held, false) as is_held,
+        -- From when on it was granted for certain, and by when at the latest; and of that what a
+        -- source shows that answers.
         (consent.granted_at at time zone coalesce(ages.time_zone, minors.time_zone))::date
             as granted_on,
         (
-            coalesce(consent.granted_at, consent.granted_by)
+            coalesce(consent.granted_by, consent.granted_at)
             at time zone coalesce(ages.time_zone, minors.time_zone)
         )::date as granted_by_day,
+        (
+            case when consent.fresh_by is null then consent.granted_at else consent.fresh_at end
+            at time zone coalesce(ages.time_zone, minors.time_zone)
+        )::date as fresh_on,
+        (
+            coalesce(consent.fresh_by, consent.granted_by, consent.granted_at)
+            at time zone coalesce(ages.time_zone, minors.time_zone)
+        )::date as fresh_by_day,
         consent.granted_until,
-        consent.stale_at as consent_stale_at,
+        least(consent.stale_at, consent.lapses_at) as consent_stale_at,
         implied.ground_id,
         implied.granted_until as implied_until,
+        implied.given_at as implied_at,
+        coalesce(implied.is_fresh, true) as is_implied_fresh,
+        implied.stale_at as implied_stale_at,
+        (implied.given_at at time zone coalesce(ages.time_zone, minors.time_zone))::date
+            as implied_on,
 
         case questions.channel
-            when 'email' then law.email_needs_grant
-            when 'ads_audience' then law.ads_need_grant
+            when 'email' then law.email_needs_grant or coalesce(users_law.email_needs_grant, false)
+            when 'ads_audience' then law.ads_need_grant or coalesce(users_law.ads_need_grant, false)
             else true
         end as needs_grant,
         -- Texts and calls want express consent in the US too.
-        law.needs_express or questions.channel in ('sms', 'mms', 'voice') as needs_express,
-        coalesce(law.is_place_unknown, true) as is_place_unknown,
+        law.needs_express
+        or coalesce(users_law.needs_express, false)
+        or questions.channel in ('sms', 'mms', 'voice') as needs_express,
+        -- What one country's law implies, it does not imply for users who live elsewhere.
+        coalesce(users_law.is_of_one_country, true) as is_of_one_country,
+        coalesce(law.is_place_unknown, true)
+        or coalesce(users_law.is_place_unknown, false) as is_place_unknown,
 
         ages.person_id is not null as is_age_judged,
-        list_concat(coalesce(ages.reason_codes, []), coalesce(others.reason_codes, []))
-            as age_codes,
-        list_concat(coalesce(ages.age_evidence_ids, []), coalesce(others.age_evidence_ids, []))
-            as age_evidence_ids,
+        flatten([
+            coalesce(ages.reason_codes, []),
+            coalesce(others.reason_codes, []),
+            coalesce(circles.reason_codes, [])
+        ]) as age_codes,
+        flatten([
+            coalesce(ages.age_evidence_ids, []),
+            coalesce(others.age_evidence_ids, []),
+            coalesce(circles.age_evidence_ids, [])
+        ]) as age_evidence_ids,
         ages.born_of_age_on,
         ages.proven_of_age_on,
-        least(ages.next_change_at, others.next_change_at) as age_changes_at
+        least(ages.next_change_at, others.next_change_at, circles.next_change_at)
+            as age_changes_at
     from keys
     inner join questions
         on keys.world = questions.world and keys.identifier_type = questions.identifier_type
@@ -199,6 +238,10 @@ known as (
             and questions.channel = implied.channel
             and questions.product_category = implied.product_category
     left join law on keys.person_id = law.person_id
+    left join users_law
+        on
+            keys.identifier_type = users_law.identifier_type
+            and keys.identifier = users_law.identifier
     left join ages
         on
             keys.person_id = ages.person_id
@@ -211,28 +254,69 @@ known as (
             and keys.identifier = others.identifier
             and questions.product_category = others.product_category
             and questions.channel = others.channel
-),
-
--- What a number that was given up after the consent says: it is somebody else's now.
-weighed as (
-    select
-        *,
-        coalesce(
-            identifier_type = 'phone'
-            and reassigned_since >= coalesce(granted_at::date, '-infinity'::date),
-            false
-        ) as is_reassigned
-    from known
+    left join circles
+        on
+            keys.person_id = circles.person_id
+            and questions.product_category = circles.product_category
+            and questions.channel = circles.channel
 ),
 
 granted as (
     select
         *,
-        -- Nothing from before an erasure comes back.
         consent_beneath = 'granted'
-        and not is_reassigned
+        -- A number that was given up after the consent is somebody else's now.
+        and coalesce(
+            identifier_type <> 'phone' or reassigned_since < granted_at::date,
+            reassigned_since is null
+        )
+        -- Nothing from before an erasure comes back.
         and coalesce(granted_at > erased_at, erased_at is null)
-        and (is_express or not needs_express) as has_grant
+        and (is_express or not needs_express) as has_grant,
+        -- Nor does the law imply again what somebody once ended.
+        implied_until is not null
+        and is_of_one_country
+        and not is_reopened
+        and coalesce(implied_at > erased_at, erased_at is null) as has_ground
+    from known
+),
+
+-- A consent given under age is void, and one before any proof is not good enough for texts, whose
+-- carriers want the proof first. One and the same consent must be of age and from a source that
+-- answers.
+weighed as (
+    select
+        *,
+        has_ground and implied_until > as_of as is_implied,
+        has_grant and not coalesce(
+            granted_by_day < born_of_age_on or granted_by_day < may_consent_from, false
+        ) as is_of_age,
+        has_grant and is_consent_fresh and not coalesce(
+            fresh_by_day < born_of_age_on or fresh_by_day < may_consent_from, false
+        ) as is_fresh_of_age,
+        has_ground and implied_until > as_of and not coalesce(
+            implied_on < born_of_age_on or implied_on < may_consent_from, false
+        ) as is_implied_of_age,
+        channel <> 'email' and product_category <> 'none' as needs_proof_first,
+        identifier_type = 'phone'
+        and reassigned_since is not null
+        and not case purpose
+            when 'transactional' then coalesce(reassigned_since < granted_at::date, false)
+            else has_grant
+        end as is_reassigned
+    from granted
+),
+
+able as (
+    select
+        *,
+        purpose = 'marketing' and needs_grant and (has_grant or is_implied) as rests_on_consent,
+        is_of_age and (
+            not needs_proof_first or coalesce(granted_on >= proven_of_age_on, false)
+        ) as is_able,
+        is_fresh_of_age and (
+            not needs_proof_first or coalesce(fresh_on >= proven_of_age_on, false)
+        ) as is_able_and_fresh
     from weighed
 ),
 
@@ -260,13 +344,17 @@ considered as (
                 case when is_held and purpose = 'marketing' then 'held_for_review' end,
                 -- What the person must be told needs no grant, only the absence of a stop.
                 case
-                    when purpose = 'transactional' or has_grant or implied_until > as_of then null
+                    when purpose = 'transactional' or has_grant or is_implied then null
                     when not needs_grant then null
                     when
-                        implied_until is not null
-                        or (consent_beneath = 'expired' and (is_express or not needs_express))
+                        has_ground
+                        or (
+                            consent_beneath = 'expired'
+                            and erased_at is null
+                            and (is_express or not needs_express)
+                        )
                         then 'implied_expired'
-                    when consent_beneath in ('granted', 'expired') then 'no_grant'
+                    when consent_beneath in ('granted', 'expired') then asked_state
                     else consent_beneath
                 end,
                 case
@@ -279,26 +367,18 @@ considered as (
             -- The law of the place on the goods, then the proofs of age.
             age_codes,
             [
-                -- A consent given under age is void, and one before any proof is not good enough
-                -- for texts, whose carriers want the proof first.
                 case
-                    when purpose <> 'marketing' or not has_grant or not needs_grant then null
-                    when granted_by_day < born_of_age_on or granted_by_day < may_consent_from
-                        then 'capacity_void'
-                    when
-                        channel <> 'email'
-                        and product_category <> 'none'
-                        and not coalesce(granted_on >= proven_of_age_on, false)
-                        then 'capacity_unproven'
+                    when not rests_on_consent or is_able or is_implied_of_age then null
+                    when is_of_age then 'capacity_unproven'
+                    else 'capacity_void'
                 end,
                 case
-                    when
-                        purpose = 'marketing'
-                        and has_grant
-                        and needs_grant
-                        and not is_consent_fresh
-                        and coalesce(implied_until <= as_of, true)
-                        then 'stale_source'
+                    when not rests_on_consent then null
+                    when is_able_and_fresh or (is_implied_of_age and is_implied_fresh) then null
+                    when is_able or is_implied_of_age then 'stale_source'
+                    when has_grant and is_consent_fresh then null
+                    when is_implied and is_implied_fresh then null
+                    else 'stale_source'
                 end
             ]
         ]) as found,
@@ -310,15 +390,13 @@ considered as (
             case when consent_state = 'granted' then consent_stale_at end,
             case when purpose = 'marketing' and consent_state = 'granted' then granted_until end,
             case
-                when
-                    purpose = 'marketing'
-                    and not (consent_state = 'granted' and (is_express or not needs_express))
-                    and implied_until > as_of
-                    and implied_until < 'infinity'::timestamptz
-                    then implied_until
+                when purpose = 'marketing' and is_implied and not is_able_and_fresh
+                    then nullif(
+                        least(implied_until, implied_stale_at), 'infinity'::timestamptz
+                    )
             end
         ) as turns_at
-    from granted
+    from able
 ),
 
 -- Telling a destination whom to leave alone needs no consent; only the erased are kept out of it.

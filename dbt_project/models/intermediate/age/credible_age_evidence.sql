@@ -3,12 +3,17 @@ with clock as (
 ),
 
 evidence as (
-    select evidence.*
+    select
+        evidence.*,
+        clock.as_of
     from {{ ref('age_evidence') }} as evidence
     inner join clock on evidence.world = clock.world
     where
         evidence.recorded_at <= clock.known_at
-        and coalesce(evidence.verified_at, evidence.recorded_at) <= clock.as_of
+        -- What speaks against somebody is heard from its receipt on.
+        and least(
+            coalesce(evidence.verified_at, evidence.recorded_at), evidence.recorded_at
+        ) <= clock.as_of
 ),
 
 records as (
@@ -109,8 +114,8 @@ select
     -- A proof that bears another name than its record has by now is somebody else's.
     coalesce(evidence.given_name = evidence.record_name, true)
     and taken_over.age_evidence_id is null
-    -- What nobody knows the time of proves nothing.
-    and evidence.verified_at is not null as is_bound,
+    -- What nobody knows the time of proves nothing, nor does what is still to come.
+    and coalesce(evidence.verified_at <= evidence.as_of, false) as is_bound,
     -- What was proven before an erasure is proven no more; what speaks against somebody still does.
     coalesce(evidence.verified_at <= erased.erased_at, false) as is_dead,
     least(

@@ -109,8 +109,13 @@ judged as (
                     'evidence.verified_at::date', 'limits.floor_age - evidence.threshold'
                 ) }}
         end as floor_age_on,
-        case
-            when evidence.kind = 'dob' then {{ birthday('evidence.value', 'limits.consent_age') }}
+        case evidence.kind
+            when 'dob' then {{ birthday('evidence.value', 'limits.consent_age') }}
+            when 'over'
+                then {{ birthday(
+                    'evidence.verified_at::date',
+                    'greatest(limits.consent_age - evidence.threshold, 0)',
+                ) }}
         end as consent_age_on,
         case when evidence.kind = 'under' then evidence.threshold end as under_age
     from limits
@@ -148,6 +153,34 @@ overruled as (
         )
 ),
 
+-- The day before which no consent counts. What outweighs a birth date now says nothing of the time
+-- before its own day.
+capable as (
+    select
+        person_id,
+        world,
+        time_zone,
+        max(consent_age_on) as may_consent_from
+    from (
+        select
+            born.person_id,
+            born.world,
+            born.time_zone,
+            least(born.consent_age_on, min(stronger.consent_age_on)) as consent_age_on
+        from judged as born
+        left join judged as stronger
+            on
+                born.person_id = stronger.person_id
+                and coalesce(born.bound_name = stronger.bound_name, true)
+                and stronger.is_proof
+                and born.level < stronger.level
+        where born.kind = 'dob'
+        group by
+            born.person_id, born.world, born.time_zone, born.age_evidence_id, born.consent_age_on
+    ) as dates
+    group by person_id, world, time_zone
+),
+
 suspicions as (
     select * from judged
     where
@@ -163,7 +196,7 @@ summed as (
         today,
         list(age_evidence_id order by age_evidence_id) as age_evidence_ids,
         max(floor_age_on) as floor_age_on,
-        max(consent_age_on) as consent_age_on,
+        max(case when kind = 'dob' then consent_age_on end) as consent_age_on,
         coalesce(bool_or(under_age between 1 and floor_age), false) as is_under_floor,
         coalesce(bool_or(under_age between 1 and consent_age), false) as is_under_consent
     from suspicions
@@ -171,16 +204,19 @@ summed as (
 )
 
 select
-    person_id,
-    world,
-    age_evidence_ids,
-    time_zone,
-    is_under_floor or coalesce(today < floor_age_on, false) as is_minor,
+    coalesce(summed.person_id, capable.person_id) as person_id,
+    coalesce(summed.world, capable.world) as world,
+    coalesce(summed.age_evidence_ids, []) as age_evidence_ids,
+    coalesce(summed.time_zone, capable.time_zone) as time_zone,
+    coalesce(summed.is_under_floor or summed.today < summed.floor_age_on, false) as is_minor,
     -- Too young to consent to the use of their data: not written to at all.
-    is_under_consent or coalesce(today < consent_age_on, false) as is_child,
-    consent_age_on as may_consent_from,
+    coalesce(summed.is_under_consent or summed.today < summed.consent_age_on, false) as is_child,
+    capable.may_consent_from,
     case
-        when today < consent_age_on then consent_age_on::timestamp at time zone time_zone
-        when today < floor_age_on then floor_age_on::timestamp at time zone time_zone
+        when summed.today < summed.consent_age_on
+            then summed.consent_age_on::timestamp at time zone summed.time_zone
+        when summed.today < summed.floor_age_on
+            then summed.floor_age_on::timestamp at time zone summed.time_zone
     end as next_change_at
 from summed
+full join capable on summed.person_id = capable.person_id

@@ -24,12 +24,28 @@ statements as (
         statements.record_id,
         statements.identifier_type,
         statements.identifier,
-        coalesce(statements.effective_lo, statements.effective_hi) as comes_at
+        case
+            when statements.effective_lo > clock.as_of then statements.effective_lo
+            else statements.effective_hi
+        end as comes_at
     from {{ ref('consent_events') }} as statements
     inner join clock on statements.world = clock.world
     where
         statements.recorded_at <= clock.known_at
-        and coalesce(statements.effective_lo, statements.effective_hi) > clock.as_of
+        and greatest(statements.effective_lo, statements.effective_hi) > clock.as_of
+    union all
+    select
+        suppressions.platform,
+        suppressions.account,
+        suppressions.record_id,
+        suppressions.identifier_type,
+        suppressions.identifier,
+        suppressions.closes_from as comes_at
+    from {{ ref('suppressions') }} as suppressions
+    inner join clock on suppressions.world = clock.world
+    where
+        suppressions.recorded_at <= clock.known_at
+        and suppressions.closes_from > clock.as_of
 ),
 
 evidence as (

@@ -81,7 +81,8 @@ heard as (
         stale.stale_at,
         resolved.effective_lo,
         resolved.effective_hi,
-        resolved.expires_at
+        coalesce(resolved.expires_at, 'infinity'::timestamptz) as ends_at,
+        coalesce(resolved.expires_at > scopes.as_of, true) as is_live
     from resolved
     inner join scopes
         on
@@ -90,7 +91,7 @@ heard as (
             -- What closes holds from its first moment, from its receipt at the latest; what grants,
             -- from its last.
             and case
-                when resolved.state in ('withdrawn', 'last_known')
+                when resolved.state in ('withdrawn', 'hold', 'last_known')
                     then least(
                         coalesce(resolved.effective_lo, '-infinity'::timestamptz),
                         resolved.recorded_at
@@ -120,13 +121,13 @@ heard as (
         -- Where any sender may be meant, the strictest of them counts.
         and (
             resolved.sender in ('*', scopes.sender)
-            or (scopes.sender = 'any' and resolved.state = 'withdrawn')
+            or (scopes.sender = 'any' and resolved.state in ('withdrawn', 'hold', 'last_known'))
         )
         and (
             resolved.topic in ('*', scopes.topic)
             -- A list that no question asks about is read as the whole channel.
             or (
-                resolved.state = 'withdrawn'
+                resolved.state in ('withdrawn', 'hold', 'last_known')
                 and (scopes.topic <> '*' or resolved.topic = '?')
                 and not exists (
                     from questions
@@ -136,6 +137,13 @@ heard as (
                 )
             )
         )
+),
+
+told as (
+    select
+        *,
+        state = 'granted' and is_general and is_live as is_grant
+    from heard
 ),
 
 weighed as (
@@ -150,75 +158,131 @@ weighed as (
         max(until_place) filter (where state = 'hold') as held,
         max(effective_hi) filter (where state = 'withdrawn') as withdrawn_at,
         coalesce(bool_or(state = 'withdrawn' and is_named), false) as is_named,
-        coalesce(
-            max(effective_lo) filter (where state = 'granted' and is_general and is_express),
-            max(effective_lo) filter (where state = 'granted' and is_general)
-        ) as granted_at,
-        -- When it must have been granted at the latest.
-        max(effective_hi) filter (where state = 'granted' and is_general) as granted_by,
         max(effective_lo) filter (where state = 'granted' and is_act) as acted_at,
         max(effective_lo) filter (where state in ('granted', 'elsewhere') and is_act) as given_at,
         max(effective_lo) filter (where state in ('granted', 'elsewhere')) as spoken_at,
-        max(coalesce(expires_at, 'infinity'::timestamptz)) filter (
-            where state = 'granted' and is_general
-        ) as granted_until,
         bool_or(state = 'unknown') as is_default_seen,
         max(effective_hi) filter (where state = 'hold') as held_at,
         coalesce(bool_or(state = 'granted' and is_express), false) as is_express,
-        coalesce(
-            bool_or(is_fresh) filter (where state = 'granted' and is_express),
-            bool_or(is_fresh) filter (where state = 'granted'),
-            false
-        ) as is_fresh,
+        max(ends_at) filter (where state = 'granted' and is_general) as granted_until,
         max(coalesce(stale_at, 'infinity'::timestamptz)) filter (
             where state = 'granted'
-        ) as stale_at
-    from heard
+        ) as stale_at,
+        min(least(ends_at, stale_at)) filter (where is_grant) as lapses_at,
+        -- What counts: any grants, express ones, and acts that lift what was closed. Each from
+        -- when on for certain and by when at the latest, and the same where its source answers.
+        max(effective_lo) filter (where is_grant) as any_at,
+        max(effective_hi) filter (where is_grant) as any_by,
+        max(effective_lo) filter (where is_grant and is_express) as express_at,
+        max(effective_hi) filter (where is_grant and is_express) as express_by,
+        max(effective_lo) filter (where is_grant and is_act) as act_at,
+        arg_max(effective_hi, effective_lo) filter (where is_grant and is_act) as act_by,
+        max(effective_lo) filter (where is_grant and is_fresh) as fresh_any_at,
+        max(effective_hi) filter (where is_grant and is_fresh) as fresh_any_by,
+        max(effective_lo) filter (where is_grant and is_express and is_fresh) as fresh_express_at,
+        max(effective_hi) filter (where is_grant and is_express and is_fresh) as fresh_express_by,
+        max(effective_lo) filter (where is_grant and is_act and is_fresh) as fresh_act_at,
+        arg_max(effective_hi, effective_lo) filter (
+            where is_grant and is_act and is_fresh
+        ) as fresh_act_by
+    from told
     group by scope_number, identifier_type, identifier
+),
+
+closed as (
+    select
+        *,
+        -- An act lifts a withdrawal only when it lies wholly after it; ties stay withdrawn.
+        weighed.withdrawn is not null
+        and not coalesce(weighed.acted_at > weighed.withdrawn_at, false) as is_withdrawn,
+        weighed.held is not null
+        and not coalesce(weighed.acted_at > weighed.held_at, false) as is_held,
+        -- Whichever of the two is null stands aside.
+        greatest(weighed.withdrawn_at, weighed.held_at) as closed_at
+    from weighed
+),
+
+-- What was closed is open by the acts that came after it, and by nothing older or weaker.
+counted as (
+    select
+        closed.*,
+        scopes.* exclude (scope_number),
+        not closed.is_withdrawn
+        and not closed.is_held
+        and closed.closed_at is not null as is_reopened
+    from closed
+    inner join scopes on closed.scope_number = scopes.scope_number
 ),
 
 judged as (
     select
-        weighed.*,
-        scopes.* exclude (scope_number, as_of, known_at),
+        * replace (
+            case
+                when not is_reopened then granted_until
+                when act_at > closed_at then 'infinity'::timestamptz
+                else as_of
+            end as granted_until,
+            case
+                when granted_until > as_of then is_reopened or express_by is not null
+                else is_express
+            end as is_express
+        ),
         case
-            -- An act lifts a withdrawal only when it lies wholly after it; ties stay withdrawn.
-            when
-                weighed.withdrawn is not null
-                and not coalesce(weighed.acted_at > weighed.withdrawn_at, false)
-                then 'withdrawn'
-            when
-                weighed.held is not null
-                and not coalesce(weighed.acted_at > weighed.held_at, false)
-                then 'held_for_review'
-            when weighed.granted_until > scopes.as_of then 'granted'
-            when weighed.granted is not null then 'expired'
-            when weighed.asked is not null then 'asked'
-            when weighed.is_default_seen then 'unknown'
-        end as finding,
+            when is_reopened
+                then case when act_at > closed_at then act_at end
+            when express_by is not null then express_at
+            else any_at
+        end as granted_at,
+        case
+            when is_reopened
+                then case when act_at > closed_at then act_by end
+            when express_by is not null then express_by
+            else any_by
+        end as granted_by,
+        case
+            when is_reopened
+                then case when fresh_act_at > closed_at then fresh_act_at end
+            when express_by is not null then fresh_express_at
+            else fresh_any_at
+        end as fresh_at,
+        case
+            when is_reopened
+                then case when fresh_act_at > closed_at then fresh_act_by end
+            when express_by is not null then fresh_express_by
+            else fresh_any_by
+        end as fresh_by,
+        case
+            when is_withdrawn then 'withdrawn'
+            when is_held then 'held_for_review'
+        end as closing
+    from counted
+),
+
+found as (
+    select
+        *,
         -- What there would be without what closes it.
         case
-            when weighed.granted_until > scopes.as_of then 'granted'
-            when weighed.granted is not null then 'expired'
-            when weighed.asked is not null then 'asked'
-            when weighed.is_default_seen then 'unknown'
-        end as beneath,
-        weighed.held is not null and coalesce(weighed.acted_at <= weighed.held_at, true) as is_held
-    from weighed
-    inner join scopes on weighed.scope_number = scopes.scope_number
+            when granted_until > as_of then 'granted'
+            when granted is not null then 'expired'
+            when asked is not null then 'asked'
+            when is_default_seen then 'unknown'
+        end as beneath
+    from judged
 ),
 
 proven as (
     select
         *,
+        coalesce(closing, beneath) as finding,
         case
-            when finding = 'withdrawn' then withdrawn
-            when finding in ('granted', 'expired') then granted
-            when finding = 'held_for_review' then held
+            when closing = 'withdrawn' then withdrawn
+            when closing = 'held_for_review' then held
+            when beneath in ('granted', 'expired') then granted
             else coalesce(asked, shown)
         end as statement,
         coalesce(asked, shown) as asked_statement
-    from judged
+    from found
 )
 
 select
@@ -236,16 +300,25 @@ select
         else coalesce(proven.finding, 'unknown')
     end as state,
     case proven.beneath when 'asked' then asked.state else proven.beneath end as state_beneath,
+    -- What was said, whatever was granted beside it.
+    case
+        when proven.asked is not null then asked.state
+        when proven.is_default_seen then 'unknown'
+    end as asked_state,
     proven.is_express,
-    proven.is_fresh,
+    proven.fresh_by is not null as is_fresh,
     case when proven.stale_at < 'infinity'::timestamptz then proven.stale_at end as stale_at,
     proven.granted_at,
     proven.granted_by,
+    proven.fresh_at,
+    proven.fresh_by,
     case when proven.granted_until < 'infinity'::timestamptz then proven.granted_until end
         as granted_until,
+    case when proven.lapses_at < 'infinity'::timestamptz then proven.lapses_at end as lapses_at,
     proven.withdrawn_at,
     proven.is_named,
     proven.is_held,
+    proven.is_reopened,
     proven.acted_at,
     -- An act on this channel, whatever it was about, and any grant.
     proven.given_at,

@@ -4,7 +4,9 @@ with known as (
         clock.known_at
     from {{ ref('suppressions') }} as suppressions
     inner join {{ ref('clock') }} as clock on suppressions.world = clock.world
-    where suppressions.recorded_at <= clock.known_at
+    where
+        suppressions.recorded_at <= clock.known_at
+        and coalesce(suppressions.closes_from <= clock.as_of, true)
 ),
 
 suppressions as (
@@ -109,6 +111,11 @@ blocked as (
         -- A reason that names a record only binds the identifiers of that record's person.
         or (
             len(coalesce(standing.suppression_keys, [])) = 0
+            and standing.identifier_type = reached.identifier_type
+        )
+        -- What may have been a stop goes as far as one until somebody has read it.
+        or (
+            starts_with(standing.kind, 'held_')
             and standing.identifier_type = reached.identifier_type
         )
     group by all

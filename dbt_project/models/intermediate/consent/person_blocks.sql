@@ -9,6 +9,7 @@ with suppressions as (
     where
         suppressions.scope = 'person'
         and suppressions.recorded_at <= clock.known_at
+        and coalesce(suppressions.closes_from <= clock.as_of, true)
         and coalesce(suppressions.ended_at > clock.known_at, true)
 ),
 

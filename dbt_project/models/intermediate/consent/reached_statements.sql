@@ -66,7 +66,7 @@ inner join reached
         statements.consent_event_id = reached.fact_id
         and statements.identifier_type = reached.identifier_type
 where
-    statements.state = 'withdrawn'
+    statements.state in ('withdrawn', 'hold', 'last_known')
     and coalesce(statements.identifier <> reached.identifier, true)
 union all by name
 -- One of all channels follows the person to all of them.

@@ -16,6 +16,13 @@ keys as (
 
 reviews as (
     select * from {{ ref('reviews') }}
+),
+
+clock as (
+    select
+        world,
+        to_minutes({{ policy('clock_skew_minutes') }}::integer) as skew
+    from {{ ref('clock') }} as clock
 )
 
 select
@@ -37,7 +44,14 @@ select
     coalesce(kinds.blocks, 'all') as blocks,
     coalesce(kinds.lifted_by, 'review') as lifted_by,
     reasons.source,
-    reasons.effective_at,
+    -- As with statements, receipt is all that is certain where a clock runs far ahead.
+    case
+        when reasons.effective_at > reasons.recorded_at + clock.skew then reasons.recorded_at
+        else reasons.effective_at
+    end as effective_at,
+    least(
+        coalesce(reasons.effective_lo, reasons.effective_at), reasons.recorded_at
+    ) as closes_from,
     reasons.recorded_at,
     -- What waits for a person ends with the verdict.
     coalesce(
@@ -46,6 +60,7 @@ select
     reasons.said_on,
     reasons.words
 from reasons
+inner join clock on reasons.world = clock.world
 left join kinds on reasons.kind = kinds.kind
 left join accounts
     on reasons.platform = accounts.platform and reasons.account = accounts.account

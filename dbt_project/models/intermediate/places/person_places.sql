@@ -19,9 +19,9 @@ placed as (
         case
             when signals.preference = 1 then signals.known_at + clock.shipments_count_for
         end as recedes_at,
-        row_number() over (
-            partition by signals.person_id
-            order by signals.preference, signals.known_at desc, signals.country, signals.region
+        -- Of several that are equally new each counts.
+        rank() over (
+            partition by signals.person_id order by signals.preference, signals.known_at desc
         ) as place
     from signals
     inner join clock on signals.world = clock.world
@@ -31,11 +31,13 @@ placed as (
 counting as (
     select
         * replace (
-            row_number() over (
-                partition by person_id
-                order by preference, known_at desc, country, region
+            rank() over (
+                partition by person_id order by preference, known_at desc
             ) as place
-        )
+        ),
+        row_number() over (
+            partition by person_id order by preference, known_at desc, country, region
+        ) = 1 as leads
     from (
         select *
         from placed
@@ -53,7 +55,7 @@ select
     region,
     min(preference) as preference,
     max(known_at) as known_at,
-    bool_or(place = 1) as is_first,
+    bool_or(leads) as is_first,
     case when not bool_or(place = 1 or recedes_at is null) then max(recedes_at) end as recedes_at
 from counting
 group by person_id, world, country, region

@@ -1,6 +1,7 @@
 with readings as (
     select * from {{ ref('cases__readings') }}
-    where state is not null and state <> 'hold'
+    -- What a person wrote waits for somebody to read it; what a platform hides is a state.
+    where state is not null and (state <> 'hold' or of_actor is distinct from 'customer')
 ),
 
 -- A text is two statements, as Twilio's are.

@@ -26,7 +26,8 @@ with events as (
         valid_hi,
         recorded_at
     from {{ source('cases', 'statuses') }}
-    where value = 'delivered'
+    -- Only what is known to have arrived later lifts anything.
+    where value = 'delivered' and valid_lo = valid_hi
 )
 
 select

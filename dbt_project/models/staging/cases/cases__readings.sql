@@ -1,8 +1,11 @@
 with shown as (
     select
         *,
+        split_part(lower(value), '=', -1) in ('true', 'false', '1', '0') as is_yes_or_no,
         lag(value) over (
-            partition by account, platform, record_id, identifier, field, detail, topic, channel
+            partition by
+                account, platform, record_id, identifier, field, split_part(value, '=', -2), detail,
+                topic, channel, purpose, sender
             order by recorded_at, fact_id
         ) as former_value
     from {{ source('cases', 'statuses') }}
@@ -10,10 +13,41 @@ with shown as (
     where value is not null
 ),
 
--- A snapshot without a time of its own that shows the same again is no new act.
-statuses as (
+-- A yes-or-no field without a time of its own that shows the same again is no new act.
+told as (
     select * from shown
-    where valid_lo is not null or former_value is distinct from value
+    where not is_yes_or_no or valid_lo is not null or former_value is distinct from value
+),
+
+records as (
+    select * from {{ source('cases', 'records') }}
+),
+
+-- What a platform says of a record, it says of the address or number that this had then.
+statuses as (
+    select
+        told.* exclude (identifier),
+        coalesce(told.identifier, case
+            when kinds.identifier_type = 'phone' then records.phone else records.email
+        end) as identifier,
+        told.identifier is null as is_of_record
+    from told
+    left join {{ ref('channel_kinds') }} as kinds on told.channel = kinds.channel
+    left join records
+        on
+            told.account = records.account
+            and told.platform = records.platform
+            and told.record_id = records.record_id
+    qualify row_number() over (
+        partition by told.world, told.fact_id
+        order by
+            coalesce(records.valid_hi <= coalesce(told.valid_hi, told.recorded_at), false) desc,
+            case
+                when records.valid_hi <= coalesce(told.valid_hi, told.recorded_at)
+                    then epoch_us(records.valid_hi)
+                else -epoch_us(records.valid_hi)
+            end desc
+    ) = 1
 ),
 
 vocabulary as (
@@ -64,6 +98,14 @@ select
         else 'email'
     end as identifier_type,
     case
+        -- What closes a record closes all that it shows.
+        when
+            is_of_record
+            and (
+                suppression_kind is not null
+                or coalesce(read_state, 'withdrawn') in ('withdrawn', 'erased', 'hold')
+            )
+            then null
         when contains(identifier, '@') then {{ told_email('identifier') }}
         else {{ told_phone('identifier') }}
     end as identifier_key,
@@ -77,7 +119,7 @@ select
         when
             former_value is null
             and (valid_lo is null or valid_lo is distinct from valid_hi)
-            and split_part(lower(value), '=', -1) in ('true', 'false', '1', '0')
+            and is_yes_or_no
             then 'import'
         else coalesce(of_actor, 'unknown')
     end as read_actor

@@ -3,12 +3,11 @@ with readings as (
         * exclude (suppression_kind),
         case
             when state <> 'hold' or state is null then suppression_kind
-            -- A platform's silence ends with a later grant, a person's words when they are read.
-            when of_actor = 'customer' then 'held_for_review'
-            else 'held_by_platform'
+            else 'held_for_review'
         end as suppression_kind
     from {{ ref('cases__readings') }}
-    where suppression_kind is not null or state = 'hold'
+    -- A platform's silence is a statement: a later grant ends it.
+    where suppression_kind is not null or (state = 'hold' and of_actor = 'customer')
 ),
 
 texts as (
@@ -36,6 +35,7 @@ select
     end as channel,
     null::varchar as topic,
     readings.platform || ' ' || readings.field as source,
+    coalesce(readings.valid_lo, '-infinity'::timestamptz) as effective_lo,
     least(coalesce(readings.valid_hi, readings.recorded_at), readings.recorded_at) as effective_at,
     readings.recorded_at,
     null::timestamptz as ended_at,
@@ -56,6 +56,7 @@ select
     null as channel,
     null as topic,
     'wording' as source,
+    texts.occurred_at as effective_lo,
     texts.occurred_at as effective_at,
     texts.recorded_at,
     null::timestamptz as ended_at,

@@ -42,6 +42,7 @@ shown as (
         'email' as identifier_type,
         entries.identifier,
         'klaviyo suppression' as source,
+        coalesce(entries.stated_at, '-infinity'::timestamptz) as effective_lo,
         least(
             coalesce(entries.stated_at, entries.recorded_at), entries.recorded_at
         ) as effective_at,
