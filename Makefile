@@ -56,9 +56,10 @@ screenshots: $(READY)  ## Draw the flow and photograph report and Dagster into d
 	@$(BIN)/python docs/images/flow.py
 	@$(BIN)/python docs/images/screenshots.py
 
-agreement: $(READY)  ## Let the models and a second reading of the rules answer ten thousand random histories (some minutes)
+agreement: $(READY)  ## Let the models and a second reading of the rules answer random histories and a whole shop (some minutes)
 	@$(BIN)/python -m tests.deciding.agreement 0 10000 --alone
 	@$(BIN)/python -m tests.deciding.agreement 0 10000
+	@$(BIN)/python -m tests.deciding.population
 
 bench: $(READY)  ## Measure against references in the same run (about half an hour): make bench [ONLY=pulling]
 	@$(BIN)/python -m tests.benchmarks $(ONLY)

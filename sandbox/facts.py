@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import idna
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")
+#: A clock that runs ahead by no more is believed.
+_SKEW = timedelta(minutes=5)
 
 
 @dataclass(slots=True)
@@ -75,6 +77,11 @@ class Order:
     region: str | None = None
     #: First and last name of who paid, where it was not the customer.
     payer: tuple[str, str] | None = None
+
+    @property
+    def placed_at(self) -> datetime:
+        """When it was placed: as the order says, and no later than the shop's record of it was made."""
+        return self.created_at if self.processed_at > self.created_at + _SKEW else self.processed_at
 
     @property
     def counted(self) -> bool:

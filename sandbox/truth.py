@@ -152,11 +152,13 @@ class Truth:
         return Outcome(ordered, [] if ordered else good, bool(identifiers), consented, bool(good), traits)
 
     def _against(self, rule: Audience, person: Person, identifier: str) -> list[str]:
-        places = countries(person, self.as_of)
-        bought = any(self.as_of - _TWO_YEARS < order.processed_at < self.as_of for order in person.orders)
+        # The law of every place where a known user of the identifier may live.
+        homes = [countries(user, self.as_of) for user in (person, *age.others(self.joined, person, identifier))]
+        places = set().union(*homes)
+        bought = any(self.as_of - _TWO_YEARS < order.placed_at < self.as_of for order in person.orders)
         reasons = self.consents.against(rule.channel, identifier, person.records, places, bought)
         circle = self._circle(person)
-        if not places:
+        if not all(homes):
             reasons.append("jurisdiction_unknown")
         if age.is_child(circle, self.as_of):
             reasons.append("minor")
@@ -199,7 +201,7 @@ class Truth:
 
 def _bought_since(person: Person, orders: list[Order], since: datetime, as_of: datetime) -> bool:
     tagged = [tag.at for tag in person.tags if tag.name.casefold() == _LEAVING_TAG]
-    return any(since <= at < as_of for at in (*(order.processed_at for order in orders), *tagged))
+    return any(since <= at < as_of for at in (*(order.placed_at for order in orders), *tagged))
 
 
 def _bought_after_registering(person: Person, as_of: datetime) -> bool:
@@ -213,7 +215,7 @@ def _within(times: list[datetime], days: int, as_of: datetime) -> list[datetime]
 
 def _counted(person: Person, days: int | None, as_of: datetime) -> list[Order]:
     least = datetime.min.replace(tzinfo=as_of.tzinfo) if days is None else as_of - timedelta(days=days)
-    return [order for order in person.orders if order.counted and least <= order.processed_at < as_of]
+    return [order for order in person.orders if order.counted and least <= order.placed_at < as_of]
 
 
 def _spent(person: Person, as_of: datetime) -> dict[str, Decimal]:
@@ -237,7 +239,7 @@ def _lapsed(person: Person, as_of: datetime) -> bool:
 
 def _traits(rule: Audience, person: Person, as_of: datetime) -> dict[str, Any]:
     if rule is AUDIENCES["recent_buyers"]:
-        return {"last_order_at": max(order.processed_at for order in _counted(person, 30, as_of)).isoformat()}
+        return {"last_order_at": max(order.placed_at for order in _counted(person, 30, as_of)).isoformat()}
     if rule is AUDIENCES["high_spenders"]:
         return {"spent": {currency: str(total) for currency, total in _spent(person, as_of).items()}}
     return {}

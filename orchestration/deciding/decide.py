@@ -112,9 +112,16 @@ def _build(home: Home, scratch: Home, *, plans: bool) -> None:
     models = ["+decisions", *(f"+{name}" for name in planning.MODELS if plans)]
     command = dbt_command("build", "--select", *models, "--exclude", "resource_type:unit_test resource_type:test")
     command += ["--vars", orjson.dumps({"cases": True}).decode()]
-    # A target folder of its own, since another set of variables would parse the whole project again, and here too.
-    paths = environment(scratch) | {"DBT_TARGET_PATH": str(home.data / "decide" / "target")}
-    built = subprocess.run(command, env={**os.environ, **paths}, capture_output=True, text=True, check=False)
+    # Another set of variables, or another path in its environment, would make dbt parse the whole project again: it has
+    # a target folder of its own, and the file goes by one name.
+    paths = environment(scratch) | {
+        "AUDIENCES_WAREHOUSE": scratch.warehouse.name,
+        "DBT_TARGET_PATH": str(home.data.absolute() / "decide" / "target"),
+        "DBT_LOG_PATH": str(home.data.absolute() / "decide" / "logs"),
+    }
+    built = subprocess.run(
+        command, env={**os.environ, **paths}, cwd=scratch.data, capture_output=True, text=True, check=False
+    )
     if built.returncode:
         raise AudiencesError(f"The models did not build over the cases:\n{built.stdout[-4000:]}{built.stderr[-2000:]}")
 

@@ -103,7 +103,7 @@ def _build(home: Home, scratch: Home, tell: Tell) -> None:
     """Run the models that decide; one run at a time shares what dbt remembers of the parsed project."""
     kept = home.data / "why"
     kept.mkdir(parents=True, exist_ok=True)
-    command = [part for part in dbt_command("run", "--select", *_MODELS) if part != "--quiet"]
+    command = [part for part in dbt_command("run", "--select", *_MODELS, "--no-write-json") if part != "--quiet"]
     # dbt parses the whole project again when a variable of its environment changes: the file goes by one name.
     paths = environment(scratch) | {
         "AUDIENCES_WAREHOUSE": scratch.warehouse.name,

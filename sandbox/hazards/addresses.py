@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sandbox.facts import Record
 from sandbox.hazards.story import CHECKED, Story
 
 
@@ -49,10 +50,18 @@ def _name_in_any_script(story: Story) -> None:
     story.vaper()
 
 
+def _known_everywhere(story: Story) -> Record:
+    """A customer whose account at the mailer tells the place, too."""
+    story.customer()
+    mailer = story.people[-1].records[1]
+    mailer.country, mailer.region = "US", "CA"
+    return mailer
+
+
 def _role_address(story: Story) -> None:
     """An office's address may hear of mugs, and of nothing that is for adults only."""
     story.mail = f"info@shop{story.index}.example"
-    story.customer()
+    _known_everywhere(story)
     story.bought(50, "VAPE-1001", tags=CHECKED)
     story.bought()
 
@@ -76,6 +85,13 @@ def _nobodys_address(story: Story) -> None:
 def _relay_address(story: Story) -> None:
     """A relay's address is written to as it stands, and joins nobody."""
     story.mail = f"x{story.index}@privaterelay.appleid.com"
+    _known_everywhere(story)
+    story.bought()
+
+
+def _relay_address_somewhere(story: Story) -> None:
+    """What joins nobody has two users to us, and nobody knows where the mailer's one lives."""
+    story.mail = f"y{story.index}@privaterelay.appleid.com"
     story.customer()
     story.bought()
 

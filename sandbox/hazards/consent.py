@@ -55,6 +55,14 @@ def _imported_abroad(story: Story) -> None:
     story.bought(country="GB", region="ENG")
 
 
+def _imported_abroad_alone(story: Story) -> None:
+    """As before, and no other platform shows that nobody asked."""
+    story.person()
+    story.at("shopify", story.mail, country="GB", region="ENG")
+    story.said("granted", imported=True)
+    story.bought(country="GB", region="ENG")
+
+
 def _bought_in_canada(story: Story) -> None:
     """A purchase is consent to mail for two years there, though nobody was asked."""
     story.customer(country="CA", region="ON")

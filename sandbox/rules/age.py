@@ -43,7 +43,7 @@ class Proof:
     @property
     def day(self) -> date:
         """When it was proven."""
-        return self.order.processed_at.date()
+        return self.order.placed_at.date()
 
 
 class AgeOf:
@@ -52,7 +52,7 @@ class AgeOf:
     def __init__(self, person: Person, as_of: datetime) -> None:
         self.person, self.as_of, self.today = person, as_of, today(as_of)
         self.born = [(born, _name(person, r)) for r in person.records if (born := _credible(r.birth_date, self.today))]
-        orders = [order for order in person.orders if order.processed_at < as_of]
+        orders = [order for order in person.orders if order.placed_at < as_of]
         accounts = {record.record_id: _name(person, record) for record in person.records}
         accounts = {order.record_id: f"{person.first} {person.last}".casefold() for order in orders} | accounts
         tagged = [(_payer(order, accounts), order, _tags(order)) for order in orders]
@@ -68,7 +68,7 @@ class AgeOf:
     def reasons(self, years: int) -> list[str]:
         """Why it is not proven, by a provider, that the person is of an age."""
         young = self.is_younger_than(years)
-        failed = [one for one in self.failed if not any(p.order.processed_at > one.processed_at for p in self.proofs)]
+        failed = [one for one in self.failed if not any(p.order.placed_at > one.placed_at for p in self.proofs)]
         known = [born for born, _ in self.born]
         old = bool(self.proofs) or any(turns(born, years) <= self.today for born in known)
         weak = [] if self.proofs else ["age_level_low" if known or self.ticks else "age_no_evidence"]
@@ -93,7 +93,7 @@ class AgeOf:
         return [born for born, name in self.born if all(proof.name != name for proof in self.proofs)]
 
     def _is_anchored(self, name: str, order: Order, tagged: list[tuple[str, Order, list[str]]]) -> bool:
-        newest = max(other.processed_at for payer, other, _ in tagged if payer == name)
+        newest = max(other.placed_at for payer, other, _ in tagged if payer == name)
         months = newest.year * 12 + newest.month - 1 + _ANCHOR_MONTHS
         return date(months // 12, months % 12 + 1, min(newest.day, 28)) > self.as_of.date()
 

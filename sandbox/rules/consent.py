@@ -80,13 +80,12 @@ class Consents:
         # Outside the United States only what the person gave expressly counts.
         if any(not (abroad and one.imported) for one in grants):
             return []
-        if grants:
-            return ["no_grant"]
         if any(one.state == "pending" for one in said):
             return ["pending"]
         shown = [holder.record.platform for holder in self.people.holders_of(identifier)]
         mailers = {"shopify", "klaviyo", "hubspot"} if channel == "email" else {"shopify", "klaviyo"}
-        return ["unknown" if mailers.intersection(shown) else "no_grant"]
+        silent = mailers.intersection(shown) - {one.platform for one in grants}
+        return ["unknown" if silent else "no_grant"]
 
     def granted_at(self, channel: str, identifier: str) -> datetime | None:
         """When the newest grant of an identifier was given."""

@@ -9,6 +9,7 @@ import pytest
 
 from tests.dbt.conftest import Build
 from tests.dbt.raw import NOW
+from tests.deciding.population import differences, households, told, unexplained
 
 PERSON_OF = "select person_id from marts.destination_records where email = '{0}' or phone = '{0}'"
 
@@ -276,3 +277,10 @@ def test_everyone_interested_is_either_admitted_or_excluded(shop: Build, audienc
 
 def test_no_decision_speaks_of_another_time_than_the_clock(shop: Build) -> None:
     assert shop.rows("select distinct decided_as_of, known_at from marts.decisions") == [(NOW, NOW)]
+
+
+def test_the_oracle_decides_alike_about_everybody(shop: Build) -> None:
+    asked = households(shop.warehouse)
+    found = unexplained(differences(asked))
+    assert sum(len(one.models) for one in asked) > 150
+    assert found == [], told(asked, found)

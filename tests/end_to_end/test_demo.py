@@ -15,6 +15,8 @@ import pytest
 
 from sandbox.population import generate
 from sandbox.truth import Truth
+from tests.deciding.population import differences, households, told, unexplained
+from tests.deciding.shop_builds import ask_more
 from tests.end_to_end.shop import PATIENCE, command, environment
 
 # Whole runs: half a minute each on two quiet cores, minutes on a busy machine.
@@ -211,3 +213,14 @@ def test_the_report_of_the_demo_tells_of_the_departures_and_of_the_one_text_that
 def test_both_runs_of_the_demo_are_kept(folder: Path, second: Demo) -> None:
     assert second.code == 0
     assert len(list((folder / "data" / "demo" / "data" / "published" / "reports").iterdir())) == 2
+
+
+def test_the_oracle_decides_alike_about_everybody_whatever_is_asked(folder: Path, second: Demo, tmp_path: Path) -> None:
+    """Also what no audience asks. The bound is what was measured and a little more; it may be lowered, never raised."""
+    assert second.code == 0
+    asked = households(ask_more(folder / "data" / "demo" / "data" / "published" / "warehouse.duckdb", tmp_path))
+    found = differences(asked)
+    answers = sum(len(one.models) for one in asked)
+    assert answers > 5_000
+    assert unexplained(found) == [], told(asked, unexplained(found))
+    assert len(found) <= 0.025 * answers, told(asked, found)

@@ -50,8 +50,11 @@ class AgeOf:
         self.heard = [one for one in everything if one.known_from <= at]
         # Section 2, rule 16: nothing from before an erasure revives, but for what speaks against somebody.
         alive = [one for one in everything if one.since and one.when.hi <= at]
-        alive = [one for one in alive if erased_at is None or one.when.lo > erased_at]
-        self.proofs = {user: [one for one in alive if self._proves(one, user)] for user in ask.users}
+        self.alive = [one for one in alive if erased_at is None or one.when.lo > erased_at]
+        self.proofs = {user: self._proofs_of(user) for user in ask.users}
+
+    def _proofs_of(self, user: frozenset[str]) -> list[Evidence]:
+        return [one for one in self.alive if self._proves(one, user)]
 
     def _too_old(self, one: Evidence) -> bool:
         """Nobody is credibly older than 115 years: such a birth date is no evidence."""
@@ -111,10 +114,12 @@ class AgeOf:
     def _overruled(self, one: Evidence, wanted: Requirements, day: date) -> bool:
         """A higher level of the same person overrules a birth date; a failed check waits for a later, not lower one.
 
-        A failed gate and then an older birth date, typed again, is a conflict and no correction.
+        A failed gate and then an older birth date, typed again, is a conflict and no correction. What is settled about
+        a person is settled for whoever else their evidence might speak against.
         """
-        for user, proofs in self.proofs.items():
-            for proof in proofs:
+        theirs = self.world.identity.proof.get(one.record) if one.record else None
+        for user in {*self.proofs, *([theirs] if theirs else [])}:
+            for proof in self.proofs.get(user) or self._proofs_of(user):
                 if not proof.meets(wanted, day):
                     continue
                 if one.kind == "dob" and proof.level > one.level and self._same_person(one, proof, user):

@@ -47,10 +47,8 @@ select
     limits.year_of,
     limits.born_before,
     list_filter([
-        case
-            when limits.country is not null and limits.minimum_age = 999
-                then 'category_prohibited_there'
-        end,
+        -- Where the country is not known, the strictest of the markets rules.
+        case when limits.minimum_age = 999 then 'category_prohibited_there' end,
         case when not laws.is_lawful then 'category_prohibited_on_channel' end,
         case when limits.country is null then 'jurisdiction_unknown' end
     ], lambda code: code is not null) as reason_codes,

@@ -27,27 +27,79 @@ goods as (
     from {{ ref('questions') }}
 ),
 
--- What people did, and what platforms call a soft opt-in.
-grounds as (
+-- A ground must be good wherever the person may live.
+lawful as (
+    select
+        places.person_id,
+        bases.basis,
+        bases.channel,
+        min(bases.period) as months
+    from places
+    inner join bases on places.country = bases.country
+    group by places.person_id, bases.basis, bases.channel
+    having count(*) = any_value(places.place_count)
+),
+
+-- Only where the law implies consent from something is it worth a look what people did.
+acts as (
     select
         case events.event_name
             when 'order_placed' then 'implied_purchase'
             else 'implied_inquiry'
         end as basis,
         events.person_id,
-        null::varchar as identifier,
-        '*' as category,
-        events.event_id as ground_id,
+        events.world,
+        events.event_id,
         events.platform,
         events.account,
-        events.occurred_at as given_at
+        events.platform || ':' || events.account || ':' || events.record_id as record_key,
+        {{ told_email('events.email') }} as told,
+        events.occurred_at
     from {{ ref('customer_events') }} as events
     inner join clock on events.world = clock.world
     where
         events.event_name in ('order_placed', 'inquiry')
-        and events.person_id is not null
+        and events.person_id in (select lawful.person_id from lawful)
         and events.occurred_at <= clock.as_of
         and events.recorded_at <= clock.known_at
+),
+
+addresses as (
+    select
+        told,
+        target_key
+    from {{ ref('identifier_keys') }}
+    where identifier_type = 'email' and target_key is not null
+),
+
+-- An act that names no address speaks for that of its record, where it never showed another.
+record_addresses as (
+    select
+        record_key,
+        min(target_key) as identifier
+    from {{ ref('identity_keys') }}
+    where key_type = 'email'
+    group by record_key
+    having min(target_key) = max(target_key) and count(target_key) = count(*)
+),
+
+-- What people did under one address, and what platforms call a soft opt-in.
+grounds as (
+    select
+        acts.basis,
+        acts.person_id,
+        case
+            when acts.told is null then records.identifier
+            else acts.world || addresses.target_key
+        end as identifier,
+        '*' as category,
+        acts.event_id as ground_id,
+        acts.platform,
+        acts.account,
+        acts.occurred_at as given_at
+    from acts
+    left join addresses on acts.told = addresses.told
+    left join record_addresses as records on acts.record_key = records.record_key
     union all
     select
         statements.basis,
@@ -69,19 +121,6 @@ grounds as (
         and starts_with(statements.state, 'granted')
         and statements.effective_lo <= clock.as_of
         and statements.recorded_at <= clock.known_at
-),
-
--- A ground must be good wherever the person may live.
-lawful as (
-    select
-        places.person_id,
-        bases.basis,
-        bases.channel,
-        min(bases.period) as months
-    from places
-    inner join bases on places.country = bases.country
-    group by places.person_id, bases.basis, bases.channel
-    having count(*) = any_value(places.place_count)
 ),
 
 granted as (
@@ -108,7 +147,7 @@ granted as (
             grounds.person_id = keys.person_id
             and keys.identifier_type
             = case lawful.channel when 'email' then 'email' else 'phone' end
-            and coalesce(grounds.identifier = keys.identifier, true)
+            and grounds.identifier = keys.identifier
     -- A soft opt-in is good for the goods that it came with.
     inner join clock on keys.world = clock.world
     left join {{ ref('source_freshness') }} as stale
