@@ -155,8 +155,9 @@ class Truth:
         # The law of every place where a known user of the identifier may live.
         homes = [countries(user, self.as_of) for user in (person, *age.others(self.joined, person, identifier))]
         places = set().union(*homes)
-        bought = any(self.as_of - _TWO_YEARS < order.placed_at < self.as_of for order in person.orders)
-        reasons = self.consents.against(rule.channel, identifier, person.records, places, bought)
+        reasons = self.consents.against(
+            rule.channel, identifier, person.records, places, self._bought_with(person, identifier)
+        )
         circle = self._circle(person)
         if not all(homes):
             reasons.append("jurisdiction_unknown")
@@ -170,6 +171,14 @@ class Truth:
             reasons += self._against_goods(person, identifier, places, granted)
             reasons += ["minor"] if age.is_minor(circle, self.as_of) else []
         return reasons
+
+    def _bought_with(self, person: Person, identifier: str) -> bool:
+        """Whether the person gave the identifier when they bought something within two years."""
+        accounts = {record.record_id for record in person.at("shopify") if identifier in record.own}
+        return any(
+            order.record_id in accounts and self.as_of - _TWO_YEARS < order.placed_at < self.as_of
+            for order in person.orders
+        )
 
     def _against_goods(self, person: Person, identifier: str, places: set[str], granted: datetime | None) -> list[str]:
         """What speaks against mail about vapes; where the place is unknown, the strictest of the markets rules."""

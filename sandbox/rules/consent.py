@@ -49,7 +49,7 @@ class Consents:
     ) -> list[str]:
         """Every reason why an identifier of these records may not be written to; empty if it may.
 
-        `bought` is a purchase within two years: in Canada that is consent to mail, unless there was an opt-out.
+        `bought` is a purchase with it within two years: in Canada that is consent to mail, unless there was an opt-out.
         """
         reasons = ["invalid_address"] if keys.is_nobodys(identifier) else []
         granted = self._granted.get((channel, identifier), [])
