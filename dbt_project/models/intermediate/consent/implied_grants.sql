@@ -148,10 +148,10 @@ granted as (
             and keys.identifier_type
             = case lawful.channel when 'email' then 'email' else 'phone' end
             and grounds.identifier = keys.identifier
-    -- A soft opt-in is good for the goods that it came with.
     inner join clock on keys.world = clock.world
     left join {{ ref('source_freshness') }} as stale
         on grounds.platform = stale.platform and grounds.account = stale.account
+    -- A soft opt-in is good for the goods that it came with.
     inner join goods
         on keys.world = goods.world and grounds.category in ('*', goods.product_category)
 )
