@@ -27,7 +27,7 @@ dev: $(READY)  ## Start UI, daemon, receiver and stand-ins; Ctrl-C stops all of 
 	@$(BIN)/audiences dev
 
 test: $(READY)  ## Run every test
-	@$(BIN)/python -m pytest -n 2 --dist loadscope
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 check: $(READY)  ## Lint, format and types: what CI asks before the tests
 	@$(BIN)/ruff check .
