@@ -19,7 +19,7 @@ from sqlalchemy import func, insert, select
 
 from dlt_sources import registry
 from dlt_sources.accounts import Account
-from dlt_sources.errors import AudiencesError, ConfigurationError
+from dlt_sources.errors import AudiencesError
 from dlt_sources.platform import Platform
 from orchestration.activation.state import State, builds
 from orchestration.home import Home
@@ -111,9 +111,9 @@ def opened(home: Home, *, read_only: bool = False, wait: float = 60.0) -> Iterat
 
 @contextmanager
 def published(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The published copy, opened for reading beside any build; ConfigurationError before the first. It speaks UTC."""
+    """The published copy, opened for reading beside any build; AudiencesError before the first. It speaks UTC."""
     if not home.published_warehouse.exists():
-        raise ConfigurationError("No build has been published yet: run `audiences run` first.")
+        raise AudiencesError("No build has been published yet: run `audiences run` first.")
     with duckdb.connect(str(home.published_warehouse), read_only=True) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         yield connection
