@@ -133,7 +133,6 @@ def test_with_debug_an_error_shows_where_it_arose(tmp_path: Path) -> None:
         (["why", "jane@example.com"], 1, "audiences run"),
         (["plan"], 1, "run"),
         (["review", "decide", "x", "--stop", "--actor", "jo", "--reason", "read"], 1, "audiences run"),
-        (["unlink", "shopify:main:1", "klaviyo:main:2", "--actor", "jo", "--reason", "seen"], 1, "audiences run"),
         (["apply", "abc123"], 2, "audiences plan"),
         (["apply", "abc123", "--approve"], 2, "--actor"),
         (["run", "--job", "hourly"], 2, "near_real_time"),

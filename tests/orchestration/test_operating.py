@@ -127,6 +127,12 @@ def test_a_call_that_cannot_be_meant_is_refused_with_advice_and_changes_nothing(
     assert list(home.landing.rglob("*.jsonl")) == []
 
 
+def test_before_the_first_build_there_are_no_records_to_part(home: Home) -> None:
+    told = audiences(home.folder, "unlink", "shopify:main:1", "klaviyo:main:2", *WHO)
+    assert (told.returncode, told.stdout) == (1, ""), told.stderr
+    assert "No build has been published" in told.stderr
+
+
 def test_a_topic_that_audiences_have_can_be_blocked_alone(home: Home) -> None:
     publish_catalogue(home)
     topic = json.loads((home.published / "catalogue.json").read_bytes())["audiences"][0]["topic"]
