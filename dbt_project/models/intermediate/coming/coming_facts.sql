@@ -86,15 +86,30 @@ widened as (
         and laws.basis = 'law'
 ),
 
+-- What is said of an identifier reaches everybody who shows it.
+told as (
+    select
+        identifier_type,
+        identifier,
+        comes_at
+    from statements
+    union all
+    select
+        identifier_type,
+        identifier,
+        comes_at
+    from widened
+),
+
 coming as (
     select
         keys.person_id,
-        statements.comes_at
-    from statements
+        told.comes_at
+    from told
     inner join keys
         on
-            statements.identifier_type = keys.identifier_type
-            and statements.identifier = keys.identifier
+            told.identifier_type = keys.identifier_type
+            and told.identifier = keys.identifier
     union all
     -- A statement about a record reaches the record's person, whatever identifier it names.
     select
@@ -106,15 +121,6 @@ coming as (
             statements.platform = records.platform
             and statements.account = records.account
             and statements.record_id = records.record_id
-    union all
-    select
-        keys.person_id,
-        widened.comes_at
-    from widened
-    inner join keys
-        on
-            widened.identifier_type = keys.identifier_type
-            and widened.identifier = keys.identifier
     union all
     select
         events.person_id,

@@ -227,30 +227,16 @@ judged as (
                 else is_express
             end as is_express
         ),
+        {%- for fresh, name in [('', 'granted'), ('fresh_', 'fresh')] %}
+        {%- for end in ['at', 'by'] %}
         case
             when is_reopened
-                then case when act_at > closed_at then act_at end
-            when express_by is not null then express_at
-            else any_at
-        end as granted_at,
-        case
-            when is_reopened
-                then case when act_at > closed_at then act_by end
-            when express_by is not null then express_by
-            else any_by
-        end as granted_by,
-        case
-            when is_reopened
-                then case when fresh_act_at > closed_at then fresh_act_at end
-            when express_by is not null then fresh_express_at
-            else fresh_any_at
-        end as fresh_at,
-        case
-            when is_reopened
-                then case when fresh_act_at > closed_at then fresh_act_by end
-            when express_by is not null then fresh_express_by
-            else fresh_any_by
-        end as fresh_by,
+                then case when {{ fresh }}act_at > closed_at then {{ fresh }}act_{{ end }} end
+            when express_by is not null then {{ fresh }}express_{{ end }}
+            else {{ fresh }}any_{{ end }}
+        end as {{ name }}_{{ end }},
+        {%- endfor %}
+        {%- endfor %}
         case
             when is_withdrawn then 'withdrawn'
             when is_held then 'held_for_review'

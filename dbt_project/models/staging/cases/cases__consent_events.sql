@@ -4,20 +4,8 @@ with readings as (
     where state is not null and (state <> 'hold' or of_actor is distinct from 'customer')
 ),
 
--- A text is two statements, as Twilio's are.
 texts as (
-    select
-        *,
-        unnest([
-            struct_pack(
-                part := '',
-                purpose := 'marketing',
-                spoken_to := if(state = 'withdrawn', '*', sender)
-            ),
-            struct_pack(part := ' (sender)', purpose := 'transactional', spoken_to := sender)
-        ], recursive := true)
-    from {{ ref('cases__texts') }}
-    where state is not null
+    {{ text_statements(ref('cases__texts'), ' (sender)') }}
 )
 
 select

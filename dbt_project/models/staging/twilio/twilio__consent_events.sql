@@ -1,22 +1,5 @@
-with texts as (
-    select * from {{ ref('twilio__texts') }}
-    where state is not null
-),
-
--- A stop to one sender ends the marketing of all of them, a start opens that of the sender it was
--- sent to. What must be told is stopped, and opened again, for that sender alone.
-statements as (
-    select
-        *,
-        unnest([
-            struct_pack(
-                part := '',
-                purpose := 'marketing',
-                spoken_to := if(state = 'withdrawn', '*', sender)
-            ),
-            struct_pack(part := ':transactional', purpose := 'transactional', spoken_to := sender)
-        ], recursive := true)
-    from texts
+with statements as (
+    {{ text_statements(ref('twilio__texts'), ':transactional') }}
 )
 
 select
