@@ -12,9 +12,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from dlt_sources.errors import ConfigurationError
+from orchestration.inputs.rules import policies
 
 Channel = Literal["email", "sms", "mms", "whatsapp", "voice", "push", "postal", "ads_audience", "none"]
 Actor = Literal["customer", "admin", "import", "integration", "api", "unknown"]
@@ -225,11 +235,62 @@ class Plan(_Part):
     allowed: bool | None = None
 
 
-class Rule(_Part):
-    """A row of rules that holds in this case beside those of the project, or in place of one with the same keys."""
+class _RuleRow(_Part):
+    effective_from: date | None = None  # in Greenwich
+    effective_to: date | None = None
 
-    seed: str
+
+class MinimumAge(_RuleRow):
+    """A row of the seed `minimum_age`."""
+
+    category: str
+    country: str
+    region: str = "*"
+    kind: Literal["age", "born_before", "year_of"] = "age"
+    value: str
+
+    @field_validator("value", mode="before")
+    @classmethod
+    def _as_text(cls, given: Any) -> Any:
+        return str(given) if isinstance(given, int | date) and not isinstance(given, bool) else given
+
+    @field_validator("value")
+    @classmethod
+    def _of_its_kind(cls, given: str, info: ValidationInfo) -> str:
+        if info.data.get("kind") == "born_before":
+            date.fromisoformat(given)
+        else:
+            int(given)
+        return given
+
+
+class ChannelCategoryLegality(_RuleRow):
+    """A row of the seed `channel_category_legality`."""
+
+    product_category: str
+    channel: Channel
+    country: str
+    lawful: bool
+    unless_policy: str | None = None
+
+
+_ROWS: Mapping[str, type[_RuleRow]] = {
+    "minimum_age": MinimumAge,
+    "channel_category_legality": ChannelCategoryLegality,
+}
+
+
+class Rule(_Part):
+    """A row of rules that holds in this case beside those of the project, or in place of the one with its keys."""
+
+    seed: Literal["minimum_age", "channel_category_legality"]
     row: Mapping[str, Any]
+
+    @field_validator("row")
+    @classmethod
+    def _as_its_seed_has_it(cls, given: Mapping[str, Any], info: ValidationInfo) -> Mapping[str, Any]:
+        kind = _ROWS.get(info.data.get("seed", ""))
+        return kind.model_validate(given).model_dump(mode="json", exclude_none=True) if kind else given
 
 
 class Case(_Part):
@@ -329,6 +390,8 @@ def _facts(
 
 def _check_names(case: Case) -> None:
     """Evidence is named by the ids of facts, and facts name one another by them, so each must be one fact's."""
+    if unknown := sorted(set(case.policy) - policies()):
+        raise ValueError(f"`policy` names {', '.join(unknown)}; known are {', '.join(sorted(policies()))}")
     ids = [fact.id for fact in case.facts]
     if repeated := _repeated(ids):
         raise ValueError(f"more than one fact is called {', '.join(repeated)}")

@@ -47,6 +47,12 @@ def default_max_days() -> int:
     return next(int(row["value"]) for row in _seed("policies") if row["policy"] == "registry_max_days")
 
 
+@cache
+def policies() -> frozenset[str]:
+    """The names of all policies that a project, or a case, may set."""
+    return frozenset(row["policy"] for row in _seed("policies"))
+
+
 def _registry(row: dict[str, str]) -> Registry:
     found = "disconnected" if row["suppression_kind"] == "reassigned_number" else "listed"
     return Registry(

@@ -54,7 +54,10 @@ ticks as (
         min(contacts.first_seen_at) as recorded_at,
         null::timestamptz as expires_at
     from contacts
-    inner join rules on rules.tag = 'age_verified=' || lower(contacts.age_verified)
+    inner join rules
+        on
+            rules.tag = 'age_verified=' || lower(contacts.age_verified)
+            and {{ in_force('rules', 'contacts.first_seen_at') }}
     group by
         contacts.account, contacts.record_id, rules.tag, rules.kind, rules.provider, rules.level,
         rules.threshold

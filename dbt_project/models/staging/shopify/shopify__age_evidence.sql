@@ -68,7 +68,10 @@ customer_tags as (
         null::timestamptz as expires_at
     from tagged
     inner join rules
-        on tagged.tag = rules.tag and rules.object in ('customers', 'any')
+        on
+            tagged.tag = rules.tag
+            and rules.object in ('customers', 'any')
+            and {{ in_force('rules', 'tagged.first_seen_at') }}
     group by
         tagged.account, tagged.record_id, rules.tag, rules.kind, rules.provider, rules.level,
         rules.threshold
@@ -92,7 +95,10 @@ order_tags as (
         null::timestamptz as expires_at
     from orders
     inner join rules
-        on list_contains(orders.tags, rules.tag) and rules.object in ('orders', 'any')
+        on
+            list_contains(orders.tags, rules.tag)
+            and rules.object in ('orders', 'any')
+            and {{ in_force('rules', 'orders.first_seen_at') }}
 )
 
 select * from typed_dates
