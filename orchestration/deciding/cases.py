@@ -14,28 +14,20 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import (
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
-    field_validator,
     model_validator,
 )
 
 from dlt_sources.errors import ConfigurationError
+from orchestration.deciding.case_rules import Channel, Part, Rule
 from orchestration.inputs.rules import policies
 
-Channel = Literal["email", "sms", "mms", "whatsapp", "voice", "push", "postal", "ads_audience", "none"]
 Actor = Literal["customer", "admin", "import", "integration", "api", "unknown"]
 _CHANNELS = {"E": "email", "S": "sms", "W": "whatsapp", "A": "ads_audience", "T": "email"}
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Fact(_Part):
+class _Fact(Part):
     """What every fact has: an id to name it by, and when we learnt it (system time)."""
 
     id: str = ""
@@ -191,7 +183,7 @@ Fact = Annotated[
 ]
 
 
-class Question(_Part):
+class Question(Part):
     """One question, its time, and the answer that is expected of it, if any.
 
     `ask` is a letter for the channel (E, S, W, A; T is transactional e-mail), a category after a colon: `E:alcohol`.
@@ -226,7 +218,7 @@ class Question(_Part):
         return spelt | given
 
 
-class Plan(_Part):
+class Plan(Part):
     """A write that somebody might plan, and whether it is one that we may make."""
 
     platform: str
@@ -235,65 +227,7 @@ class Plan(_Part):
     allowed: bool | None = None
 
 
-class _RuleRow(_Part):
-    effective_from: date | None = None  # in Greenwich
-    effective_to: date | None = None
-
-
-class MinimumAge(_RuleRow):
-    """A row of the seed `minimum_age`."""
-
-    category: str
-    country: str
-    region: str = "*"
-    kind: Literal["age", "born_before", "year_of"] = "age"
-    value: str
-
-    @field_validator("value", mode="before")
-    @classmethod
-    def _as_text(cls, given: Any) -> Any:
-        return str(given) if isinstance(given, int | date) and not isinstance(given, bool) else given
-
-    @field_validator("value")
-    @classmethod
-    def _of_its_kind(cls, given: str, info: ValidationInfo) -> str:
-        if info.data.get("kind") == "born_before":
-            date.fromisoformat(given)
-        else:
-            int(given)
-        return given
-
-
-class ChannelCategoryLegality(_RuleRow):
-    """A row of the seed `channel_category_legality`."""
-
-    product_category: str
-    channel: Channel
-    country: str
-    lawful: bool
-    unless_policy: str | None = None
-
-
-_ROWS: Mapping[str, type[_RuleRow]] = {
-    "minimum_age": MinimumAge,
-    "channel_category_legality": ChannelCategoryLegality,
-}
-
-
-class Rule(_Part):
-    """A row of rules that holds in this case beside those of the project, or in place of the one with its keys."""
-
-    seed: Literal["minimum_age", "channel_category_legality"]
-    row: Mapping[str, Any]
-
-    @field_validator("row")
-    @classmethod
-    def _as_its_seed_has_it(cls, given: Mapping[str, Any], info: ValidationInfo) -> Mapping[str, Any]:
-        kind = _ROWS.get(info.data.get("seed", ""))
-        return kind.model_validate(given).model_dump(mode="json", exclude_none=True) if kind else given
-
-
-class Case(_Part):
+class Case(Part):
     """One world: its facts, its policies and rules, and what is asked of it."""
 
     id: str

@@ -15,7 +15,8 @@ from pydantic import BaseModel
 
 from dlt_sources.errors import ConfigurationError
 from orchestration.deciding import cases
-from orchestration.deciding.cases import Age, Case, Plan, Question, Record, Review, Rule, Scrub, Status, load
+from orchestration.deciding.case_rules import Rule
+from orchestration.deciding.cases import Age, Case, Plan, Question, Record, Review, Scrub, Status, load
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "tests" / "cases" / "consent_and_age.yaml"
