@@ -39,8 +39,8 @@ def test_the_text_leads_from_the_reason_to_its_law_its_evidence_and_what_changes
     places = [
         text.index(part)
         for part in ("buyers (email): OUT", "may not be used; that stands until 2027 if nothing happens",
-                     "under_age: Too young.", "rests on: the seed minimum_age", "to change it: Wait.", "age evidence: dob of level 2 by shop",
-                     "rule platform_values")
+                     "under_age: Too young.", "rests on: the seed minimum_age", "to change it: Wait.",
+                     "age evidence: dob of level 2 by shop", "rule platform_values")
     ]  # fmt: skip
     assert places == sorted(places)
     assert "p2@example.com" not in text
