@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 import os
-import shutil
 from pathlib import Path
 
 from filelock import FileLock
@@ -12,6 +12,14 @@ from orchestration.home import Home
 
 #: The settings stand at the top level of a checkout; Dagster reads them from its own home folder.
 _SETTINGS = Path(__file__).resolve().parent.parent / "dagster.yaml"
+#: Where Dagster would keep its event log by itself, opened our way.
+_EVENT_LOG = """
+event_log_storage:
+  module: orchestration.event_log
+  class: EventLog
+  config:
+    base_dir: {folder}
+"""
 
 
 def prepare(home: Home) -> Path:
@@ -26,8 +34,11 @@ def prepare(home: Home) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["DAGSTER_HOME"] = str(folder)
     with FileLock(folder / "preparing.lock"):
-        if _SETTINGS.exists():
-            shutil.copyfile(_SETTINGS, folder / "dagster.yaml")
+        event_log = _EVENT_LOG.format(folder=json.dumps(str(folder.absolute() / "history" / "runs")))
+        settings = _SETTINGS.read_text() if _SETTINGS.exists() else ""
+        draft = folder / "dagster.yaml.writing"
+        draft.write_text(settings + event_log)
+        draft.replace(folder / "dagster.yaml")
         if not (folder / "prepared").exists():
             from dagster import DagsterInstance
 
