@@ -127,7 +127,11 @@ def identify(
     reviews: Sequence[Review],
     policy: Mapping[str, Any],
 ) -> Identity:
-    """The circles of records, less the joins that were taken back."""
+    """The circles of records, less the joins that were taken back.
+
+    Section 6, changed email: the old key goes on blocking, and is none to target by. So what a record showed once joins
+    it for blocks alone.
+    """
     markets = tuple(str(country) for country in policy["markets"])
     versions: dict[str, list[Version]] = defaultdict(list)
     for fact, when in records:
@@ -195,14 +199,14 @@ def _draw(identity: Identity, links: Sequence[Link]) -> None:
         for version in versions:
             for key in version.own - identity.unjoinable:
                 wide.join(record, key)
+            shown = version is versions[-1]
             for theirs, text in version.fact.external_ids.items():
                 if not text.strip():
                     continue
-                wide.join(record, f"external:{theirs}:{text.strip()}")
-                for circles in (person, proof):
+                for circles in (wide, person, proof) if shown else (wide,):
                     circles.join(record, f"external:{theirs}:{text.strip()}")
             email, name = version.email, ids.name_key(version.fact.name)
-            if email and name and _personal(version, identity):
+            if shown and email and name and _personal(version, identity):
                 other = held.setdefault((email, name), record)
                 person.join(record, other)
                 proof.join(record, other)
