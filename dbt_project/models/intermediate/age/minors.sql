@@ -2,15 +2,21 @@ with young as (
     select * from {{ ref('young_people') }}
 ),
 
-components as (
-    select
-        records.person_id,
-        records.world,
-        records.record_key,
-        components.circle
-    from {{ ref('person_records') }} as records
-    inner join {{ ref('identity_components') }} as components
-        on records.record_key = components.record_key
+users as (
+    select distinct
+        readers_id,
+        world,
+        user_id
+    from {{ ref('identifier_users') }}
+),
+
+circles_of as (
+    select distinct
+        users.readers_id,
+        users.world,
+        records.circle
+    from users
+    inner join {{ ref('record_users') }} as records on users.user_id = records.user_id
 ),
 
 -- Whoever has an address at a school may be a pupil of it.
@@ -37,21 +43,22 @@ at_school as (
 -- A minor closes every identifier that they may share with somebody.
 suspected as (
     select
-        components.circle,
+        circles_of.circle,
         young.age_evidence_ids,
         young.is_child,
         young.next_change_at
     from young
-    inner join components on young.person_id = components.person_id
+    inner join circles_of on young.readers_id = circles_of.readers_id
     where young.is_minor or young.is_child
     union all
     select
-        components.circle,
+        records.circle,
         []::varchar[] as age_evidence_ids,
         false as is_child,
         null as next_change_at
     from at_school
-    inner join components on at_school.record_key = components.record_key
+    inner join {{ ref('record_users') }} as records
+        on at_school.record_key = records.record_key
 ),
 
 circles as (
@@ -66,14 +73,14 @@ circles as (
 
 suspects as (
     select
-        components.person_id,
-        components.world,
+        circles_of.readers_id,
+        circles_of.world,
         list_sort(list_distinct(flatten(list(circles.age_evidence_ids)))) as age_evidence_ids,
         bool_or(circles.is_child) as is_child,
         min(circles.next_change_at) as next_change_at
-    from components
-    inner join circles on components.circle = circles.circle
-    group by components.person_id, components.world
+    from circles_of
+    inner join circles on circles_of.circle = circles.circle
+    group by circles_of.readers_id, circles_of.world
 ),
 
 told as (
@@ -82,14 +89,14 @@ told as (
 )
 
 select
-    coalesce(suspects.person_id, told.person_id) as person_id,
+    coalesce(suspects.readers_id, told.readers_id) as readers_id,
     coalesce(suspects.world, told.world) as world,
     coalesce(suspects.age_evidence_ids, told.age_evidence_ids) as age_evidence_ids,
-    suspects.person_id is not null as is_minor,
+    suspects.readers_id is not null as is_minor,
     coalesce(suspects.is_child, false) as is_child,
     -- What was agreed to before that day was never agreed to.
     told.may_consent_from,
     told.time_zone,
     suspects.next_change_at
 from suspects
-full join told on suspects.person_id = told.person_id
+full join told on suspects.readers_id = told.readers_id
