@@ -19,6 +19,20 @@ circles_of as (
     inner join {{ ref('record_users') }} as records on users.user_id = records.user_id
 ),
 
+-- Readers of several circles share nothing beyond what they read: an office's address, say.
+circle_young as (
+    select
+        any_value(circles_of.circle) as circle,
+        any_value(young.age_evidence_ids) as age_evidence_ids,
+        any_value(young.is_child) as is_child,
+        any_value(young.next_change_at) as next_change_at
+    from young
+    inner join circles_of on young.readers_id = circles_of.readers_id
+    where young.is_minor or young.is_child
+    group by young.readers_id
+    having count(*) = 1
+),
+
 -- Whoever has an address at a school may be a pupil of it.
 at_school as (
     select
@@ -42,14 +56,7 @@ at_school as (
 
 -- A minor closes every identifier that they may share with somebody.
 suspected as (
-    select
-        circles_of.circle,
-        young.age_evidence_ids,
-        young.is_child,
-        young.next_change_at
-    from young
-    inner join circles_of on young.readers_id = circles_of.readers_id
-    where young.is_minor or young.is_child
+    select * from circle_young
     union all
     select
         records.circle,
@@ -85,18 +92,20 @@ suspects as (
 
 told as (
     select * from young
-    where may_consent_from is not null
+    where may_consent_from is not null or is_minor or is_child
 )
 
 select
     coalesce(suspects.readers_id, told.readers_id) as readers_id,
     coalesce(suspects.world, told.world) as world,
-    coalesce(suspects.age_evidence_ids, told.age_evidence_ids) as age_evidence_ids,
-    suspects.readers_id is not null as is_minor,
-    coalesce(suspects.is_child, false) as is_child,
+    list_sort(list_distinct(list_concat(
+        suspects.age_evidence_ids, told.age_evidence_ids
+    ))) as age_evidence_ids,
+    suspects.readers_id is not null or told.is_minor or told.is_child as is_minor,
+    coalesce(suspects.is_child, false) or coalesce(told.is_child, false) as is_child,
     -- What was agreed to before that day was never agreed to.
     told.may_consent_from,
     told.time_zone,
-    suspects.next_change_at
+    least(suspects.next_change_at, told.next_change_at) as next_change_at
 from suspects
 full join told on suspects.readers_id = told.readers_id

@@ -122,6 +122,8 @@ grounds as (
         statements.account,
         statements.effective_lo as given_at
     from {{ ref('consent_events') }} as statements
+    anti join {{ ref('copied_grants') }} as copies
+        on statements.consent_event_id = copies.consent_event_id
     inner join clock on statements.world = clock.world
     inner join keys
         on

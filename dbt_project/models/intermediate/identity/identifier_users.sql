@@ -20,7 +20,6 @@ shown as (
         unnest(keys.suppression_keys) as key
     from {{ ref('identity_keys') }} as keys
     inner join {{ ref('record_users') }} as records on keys.record_key = records.record_key
-    where keys.key_type in ('email', 'phone')
 ),
 
 held as (
