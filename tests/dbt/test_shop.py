@@ -96,7 +96,7 @@ def test_vape_buyers_need_proof_of_21_where_the_goods_are_lawful(shop: Build) ->
 def test_a_minor_grows_up_on_the_birthday_where_the_day_begins_last(shop: Build) -> None:
     rows = shop.rows(
         "select next_change_at from intermediate.age_state"
-        f" where person_id in ({PERSON_OF.format('young@example.com')}) and product_category = 'vape'"
+        f" where readers_id in ({PERSON_OF.format('young@example.com')}) and product_category = 'vape'"
     )
     assert rows == [(datetime(2027, 1, 15, 12, tzinfo=UTC),)]
 
