@@ -158,7 +158,8 @@ users as (
         count(*) as told_of,
         bool_and(is_proven) as are_proven,
         bool_or(not has_proof and not has_young and not has_under) as lacks_evidence,
-        bool_or(has_proof and not is_proven and not (has_strong_proof and has_young)) as lacks_level,
+        bool_or(has_proof and not is_proven and not (has_strong_proof and has_young))
+            as lacks_level,
         case
             when bool_and(proven_of_age_on is not null) then max(proven_of_age_on)
         end as proven_of_age_on,

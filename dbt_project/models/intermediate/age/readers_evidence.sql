@@ -1,5 +1,5 @@
--- What is known of the users of an identifier proves and accuses; what is known of others who may be
--- the same or share something with one of them accuses alone.
+-- What is known of the users of an identifier proves and accuses; what is known of others who may
+-- be the same or share something with one of them accuses alone.
 with evidence as (
     select
         evidence.*,

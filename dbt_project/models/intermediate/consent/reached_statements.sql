@@ -1,7 +1,7 @@
 {{ config(materialized='view') }}
 
--- Our own write of a block by hand is no statement: the block itself speaks as long as it stands. Nor
--- is what another tool copies after an opt-out.
+-- Our own write of a block by hand is no statement: the block itself speaks as long as it stands.
+-- Nor is what another tool copies after an opt-out.
 with copies as (
     select * from {{ ref('copied_grants') }}
 ),
