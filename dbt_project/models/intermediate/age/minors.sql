@@ -22,7 +22,7 @@ circles_of as (
 -- Readers of several circles share nothing beyond what they read: an office's address, say.
 circle_young as (
     select
-        any_value(circles_of.circle) as circle,
+        max(circles_of.circle) as circle,
         any_value(young.age_evidence_ids) as age_evidence_ids,
         any_value(young.is_child) as is_child,
         any_value(young.next_change_at) as next_change_at
