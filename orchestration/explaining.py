@@ -158,7 +158,7 @@ def _print_audience(audience: InAudience, *, with_rules: bool) -> None:
     out.print(
         f"  {audience.audience} ({audience.channel}): {_STANDS.get(audience.stands, audience.stands)}", style="bold"
     )
-    if audience.stands == "not_interested":
+    if audience.stands == "not_interested" and not with_rules:
         return
     out.print(f"    rule: {audience.rule}", style="dim")
     told = {reason.code for verdict in audience.verdicts for reason in verdict.reasons}
@@ -175,7 +175,7 @@ def _print_audience(audience: InAudience, *, with_rules: bool) -> None:
 def _print_verdict(verdict: Verdict, *, with_rules: bool) -> None:
     out = console.out
     word = "may be used" if verdict.eligible else "may not be used"
-    until = f" until {verdict.changes}" if verdict.changes else ""
+    until = f"; that stands until {verdict.changes} if nothing happens" if verdict.changes else ""
     out.print(f"    {verdict.identifier} {word}{until}")
     left = list(verdict.evidence)
     for reason in verdict.reasons:

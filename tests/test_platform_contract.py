@@ -6,6 +6,7 @@ A new platform is tested by this file before it has tests of its own; messages s
 from __future__ import annotations
 
 import ast
+import csv
 import importlib
 import json
 import re
@@ -1021,6 +1022,21 @@ def test_no_destination_holds_a_write_that_grants_consent(platform: Platform) ->
                 assert not GRANTS.search(words), (
                     f"{platform.name}/{module}.py can write {words!r}: withdrawals are written, grants never are"
                 )
+
+
+@with_destination
+def test_every_write_that_the_rules_forbid_is_offered_by_no_destination_and_looked_for(platform: Platform) -> None:
+    with (ROOT / "dbt_project" / "seeds" / "forbidden_writes.csv").open(newline="") as file:
+        forbidden = [row["operation"] for row in csv.DictReader(file) if row["platform"] == platform.name]
+    kind = platform.destination_class()
+    assert kind is not None
+    assert [operation for operation in forbidden if hasattr(kind, operation)] == []
+    files = [path for path in (PACKAGES / platform.name).glob("*.py") if path.stem not in ROOMS_THAT_WRITE_NO_CONTACT]
+    written = " ".join(path.read_text() for path in files)
+    unseen = [
+        operation.partition("=")[0] for operation in forbidden if "=" in operation and not GRANTS.search(operation)
+    ]
+    assert [field for field in unseen if field in written] == []
 
 
 def test_every_stand_in_has_a_platform_and_the_other_way_round(sandbox: Sandbox) -> None:

@@ -9,12 +9,6 @@
     )
 {%- endmacro %}
 
-{# True while a rule row is in force. #}
-{% macro in_force(rule, as_of) -%}
-    (coalesce({{ rule }}.effective_from <= {{ as_of }}, true)
-    and coalesce({{ rule }}.effective_to > {{ as_of }}, true))
-{%- endmacro %}
-
 {# A name to compare by: case and spaces aside; null for none. #}
 {% macro name_key(name) -%}
     nullif(lower(trim(regexp_replace({{ name }}, '\s+', ' ', 'g'))), '')

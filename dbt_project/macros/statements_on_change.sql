@@ -81,12 +81,14 @@
                 and exact.field = 'consent'
                 and changes.value = exact.value
                 and changes.detail = exact.detail
+                and {{ in_force('exact', 'changes.first_seen_at') }}
         left join {{ ref('platform_values') }} as general
             on
                 general.platform = '{{ platform }}'
                 and general.field = 'consent'
                 and changes.value = general.value
                 and general.detail = '*'
+                and {{ in_force('general', 'changes.first_seen_at') }}
     ) as mapped
     where
         place = 1

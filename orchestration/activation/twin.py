@@ -10,6 +10,7 @@ from typing import Any
 from dlt_sources.accounts import Account
 from dlt_sources.platform import Platform
 from orchestration.activation.catalogue import NO_CHANNEL, SUPPRESSION, Audience, Place, Question
+from orchestration.inputs.rules import tells_consent
 
 TAG = "tag:"
 _KINDS = ("list", "tag", "property")
@@ -192,6 +193,14 @@ class Twin:
             )
         elif len(kinds) == 1 and kinds[0] not in kind.target_kinds:
             self._wrong(key, f"{platform.title} has no {kinds[0]}; write one of {', '.join(kind.target_kinds)}")
+        else:
+            for name in (*traits, *(entry["property"] for kind in kinds if kind == "property")):
+                if tells_consent(platform.name, str(name)):
+                    self._wrong(
+                        key,
+                        f"writes {str(name)!r}, by which {platform.title} tells consent; an audience may not, "
+                        "choose another name",
+                    )
         if len(self.problems) > found:
             return None
         name = self._account(key, str(entry["platform"]), str(entry.get("account") or ""))

@@ -135,8 +135,8 @@ def _in_audience(
     past: bool,
 ) -> InAudience:
     decided = connection.execute(
-        "SELECT identifier, eligible, reason_codes, evidence_ids, rule_version, next_change_at FROM marts.decisions "
-        "WHERE person_id = ? AND question_id = ? ORDER BY identifier",
+        "SELECT identifier, eligible, reason_codes, evidence_ids, rule_version, next_change_at, decided_as_of "
+        "FROM marts.decisions WHERE person_id = ? AND question_id = ? ORDER BY identifier",
         [person_id, audience.question_id],
     ).fetchall()
     if past:
@@ -158,7 +158,7 @@ def _in_audience(
 def _verdict(
     connection: duckdb.DuckDBPyConnection, person_id: str, question_id: str, row: tuple[Any, ...], *, show: bool
 ) -> Verdict:
-    identifier, eligible, codes, evidence_ids, rule_version, next_change_at = row
+    identifier, eligible, codes, evidence_ids, rule_version, next_change_at, as_of = row
     evidence = rows_behind(connection, evidence_ids, show=show)
     # The day on which somebody comes of age tells when they were born.
     birthday = next_change_at is not None and bool(_BIRTHDAYS.intersection(codes))
@@ -167,7 +167,7 @@ def _verdict(
         eligible=eligible,
         reasons=reasons_of(connection, codes),
         evidence=evidence,
-        rules=rules_behind(connection, question_id, person_id, codes, evidence),
+        rules=rules_behind(connection, question_id, person_id, codes, evidence, as_of),
         rule_version=str(rule_version),
         next_change_at=None if birthday else next_change_at,
         changes=f"{next_change_at:%Y}" if birthday else f"{next_change_at:%Y-%m-%d}" if next_change_at else "",

@@ -12,20 +12,22 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from dlt_sources.errors import ConfigurationError
+from orchestration.deciding.case_rules import Channel, Part, Rule
+from orchestration.inputs.rules import policies
 
-Channel = Literal["email", "sms", "mms", "whatsapp", "voice", "push", "postal", "ads_audience", "none"]
 Actor = Literal["customer", "admin", "import", "integration", "api", "unknown"]
 _CHANNELS = {"E": "email", "S": "sms", "W": "whatsapp", "A": "ads_audience", "T": "email"}
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Fact(_Part):
+class _Fact(Part):
     """What every fact has: an id to name it by, and when we learnt it (system time)."""
 
     id: str = ""
@@ -181,7 +183,7 @@ Fact = Annotated[
 ]
 
 
-class Question(_Part):
+class Question(Part):
     """One question, its time, and the answer that is expected of it, if any.
 
     `ask` is a letter for the channel (E, S, W, A; T is transactional e-mail), a category after a colon: `E:alcohol`.
@@ -216,7 +218,7 @@ class Question(_Part):
         return spelt | given
 
 
-class Plan(_Part):
+class Plan(Part):
     """A write that somebody might plan, and whether it is one that we may make."""
 
     platform: str
@@ -225,14 +227,7 @@ class Plan(_Part):
     allowed: bool | None = None
 
 
-class Rule(_Part):
-    """A row of rules that holds in this case beside those of the project, or in place of one with the same keys."""
-
-    seed: str
-    row: Mapping[str, Any]
-
-
-class Case(_Part):
+class Case(Part):
     """One world: its facts, its policies and rules, and what is asked of it."""
 
     id: str
@@ -329,6 +324,8 @@ def _facts(
 
 def _check_names(case: Case) -> None:
     """Evidence is named by the ids of facts, and facts name one another by them, so each must be one fact's."""
+    if unknown := sorted(set(case.policy) - policies()):
+        raise ValueError(f"`policy` names {', '.join(unknown)}; known are {', '.join(sorted(policies()))}")
     ids = [fact.id for fact in case.facts]
     if repeated := _repeated(ids):
         raise ValueError(f"more than one fact is called {', '.join(repeated)}")

@@ -29,6 +29,7 @@ from orchestration.deciding import worlds
 from orchestration.deciding.cases import Plan
 from orchestration.deciding.worlds import World
 from orchestration.home import Home
+from orchestration.inputs.rules import forbidden_write
 
 #: What the planner reads beside the decisions.
 MODELS = ("destination_records", "person_suppression_keys", "withdrawals")
@@ -188,6 +189,8 @@ def _answer(connection: duckdb.DuckDBPyConnection, asked: _Asked, planned: Mappi
 
 
 def _why_not(connection: duckdb.DuckDBPyConnection, asked: _Asked) -> str:
+    if why := forbidden_write(asked.plan.platform, asked.plan.operation):
+        return f"made for nobody: {why}"
     if not _offers(asked):
         return f"no destination of ours does this at {asked.plan.platform}"
     if asked.plan.operation == "suppress":

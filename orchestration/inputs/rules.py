@@ -1,4 +1,4 @@
-"""The registries that the project knows, out of its seeds: commands need them before the first build, too."""
+"""Registries, policies and forbidden writes out of the seeds: commands need them before the first build, too."""
 
 from __future__ import annotations
 
@@ -45,6 +45,35 @@ def registry(name: str) -> Registry:
 def default_max_days() -> int:
     """How long a comparison counts at most, unless the project's variables say otherwise."""
     return next(int(row["value"]) for row in _seed("policies") if row["policy"] == "registry_max_days")
+
+
+@cache
+def policies() -> frozenset[str]:
+    """The names of all policies that a project, or a case, may set."""
+    return frozenset(row["policy"] for row in _seed("policies"))
+
+
+@cache
+def forbidden_write(platform: str, operation: str) -> str:
+    """Why this write, in the platform's own words, is made for nobody; empty where no rule says so."""
+    rows = (row for row in _seed("forbidden_writes") if row["platform"] == platform and row["operation"] == operation)
+    return next((row["source"] for row in rows), "")
+
+
+def tells_consent(platform: str, field: str) -> bool:
+    """Whether a field of that name at the platform says what somebody agreed to."""
+    name = field.lstrip("$").casefold()
+    return any(name == one or name.startswith(f"{one}_") for one in _consent_fields(platform))
+
+
+@cache
+def _consent_fields(platform: str) -> frozenset[str]:
+    """Whatever the vocabulary reads consent from, and whatever may not be written."""
+    read = [row for row in _seed("platform_values") if row["platform"] == platform]
+    names = {row["field"] for row in read} | {row["value"].partition("=")[0] for row in read if "=" in row["value"]}
+    written = (row["operation"] for row in _seed("forbidden_writes") if row["platform"] == platform)
+    names |= {operation.partition("=")[0] for operation in written if "=" in operation}
+    return frozenset(name.lstrip("$").casefold() for name in names)
 
 
 def _registry(row: dict[str, str]) -> Registry:

@@ -6,6 +6,7 @@ import pytest
 
 from dlt_sources.accounts import Account
 from dlt_sources.errors import ConfigurationError
+from dlt_sources.registry import all_platforms
 from orchestration.activation import catalogue as catalogues
 from orchestration.activation.catalogue import Audience, Catalogue, Place
 from orchestration.activation.twin import Problem
@@ -130,6 +131,21 @@ def test_a_broken_twin_is_told_by_file_key_and_what_to_write(tmp_path: Path, twi
     assert (problem.audience, problem.file, problem.key) == ("broken", "models/segments/broken.yml", key)
     assert text in problem.message
     assert [audience.name for audience in found.audiences] == ["sound"]
+
+
+@pytest.mark.parametrize(
+    ("place", "name"),
+    [
+        ({"platform": "hubspot", "list": "Buyers", "traits": {"hs_email_optout": "out"}}, "hs_email_optout"),
+        ({"platform": "hubspot", "property": "hs_email_optout_4711"}, "hs_email_optout_4711"),
+        ({"platform": "klaviyo", "list": "Buyers", "traits": {"total": "spent", "$Consent": "said"}}, "$Consent"),
+    ],
+)
+def test_no_audience_writes_what_a_platform_tells_consent_by(tmp_path: Path, place: Any, name: str) -> None:
+    path = manifest(tmp_path, granting=TWIN | {"destinations": [place]})
+    found, [problem] = read(path, platforms=all_platforms(), accounts=None)
+    assert found.audiences == ()
+    assert f"writes {name!r}, by which" in problem.message
 
 
 def test_a_broken_twin_keeps_its_last_good_entry_and_holds_it(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import insert
 from orchestration.activation import sent
 from orchestration.activation.evidence import rows_behind
 from orchestration.activation.keys import keyed_hash
+from orchestration.activation.rules_behind import rules_behind
 from orchestration.activation.state import reviews
 from orchestration.activation.why import why
 from orchestration.warehouse import published
@@ -38,7 +39,13 @@ CREATE TABLE seeds.reason_codes AS SELECT
     'under_age' AS code, 24 AS position, 'Too young.' AS meaning, 'Wait.' AS next_step, 'the seed minimum_age' AS law;
 CREATE TABLE seeds.platform_values AS SELECT
     'shop' AS platform, 'consent' AS field, 'unsubscribed' AS "value", '*' AS detail, 'withdrawn' AS state,
-    'its manual' AS source, 'high' AS confidence;
+    'its manual' AS source, 'high' AS confidence, NULL::DATE AS effective_from, DATE '2026-11-02' AS effective_to
+UNION ALL
+SELECT 'shop', 'consent', 'unsubscribed', 'single', 'withdrawn', 'its manual on single', 'high', NULL, DATE '2026-11-03'
+UNION ALL
+SELECT 'shop', 'consent', 'unsubscribed', '*', 'withdrawn', 'its later manual', 'high', DATE '2026-11-02', NULL
+UNION ALL
+SELECT 'shop', 'consent', 'unsubscribed', 'single', 'withdrawn', 'its last manual', 'high', DATE '2026-11-03', NULL;
 CREATE TABLE intermediate.consent_events AS SELECT
     'shop:main:customer:2:email' AS consent_event_id, 'withdrawn' AS state, 'email' AS channel, 'link' AS method,
     'shop consent state' AS source, json_object('value', 'unsubscribed', 'detail', 'single') AS evidence,
@@ -80,7 +87,39 @@ def test_a_verdict_tells_the_law_the_platforms_own_word_and_when_it_reached_us(s
         "11-01",
         "11-02",
     ]
-    assert [(rule.seed, rule.source) for rule in verdict.rules] == [("platform_values", "its manual")]
+    assert [(rule.seed, rule.source) for rule in verdict.rules] == [("platform_values", "its manual on single")]
+
+
+def test_the_rows_of_rules_are_those_that_were_in_force_and_nearest_to_the_place(shop: Shop) -> None:
+    nothing = "'policy' AS source, 'policy' AS confidence, NULL::DATE AS effective_from, NULL::DATE AS effective_to"
+    with shop.open() as connection:
+        connection.execute(f"""
+            CREATE TABLE intermediate.person_places AS SELECT 'p' AS person_id, 'CA' AS country, 'QC' AS region;
+            CREATE TABLE seeds.category_fallbacks AS SELECT 'stout' AS category, 'alcohol' AS takes_rules_of;
+            CREATE TABLE seeds.minimum_age AS SELECT *, {nothing} FROM (VALUES
+                ('alcohol', '*', '*', 25), ('alcohol', 'CA', '*', 19), ('alcohol', 'CA', 'QC', 18),
+                ('alcohol', 'CA', 'AB', 17), ('vape', 'CA', 'QC', 20), ('vape', 'CA', '*', 21))
+                AS rows (category, country, region, value);
+            INSERT INTO seeds.minimum_age
+                SELECT 'alcohol', 'CA', 'QC', 20, 'a law to come', 'high', DATE '2026-11-23', NULL;
+            CREATE TABLE seeds.channel_category_legality AS SELECT *, {nothing} FROM (VALUES
+                ('alcohol', 'sms', 'CA', false), ('alcohol', 'sms', '*', false), ('alcohol', 'sms', 'CA-QC', true))
+                AS rows (product_category, channel, country, lawful);
+            CREATE TABLE seeds.channel_kinds AS SELECT 'sms' AS channel, true AS quiet_hours;
+            CREATE TABLE seeds.quiet_hours AS SELECT *, {nothing} FROM (VALUES
+                ('CA', '*', 7, '08:00'), ('CA', 'QC', 7, '09:00'), ('CA', 'QC', 1, '10:00'))
+                AS rows (country, region, weekday, opens);
+        """)
+        about = ("sms|marketing|marketing|any|alcohol|default", "p", ["ok"], [])
+        rules = rules_behind(connection, *about, datetime(2026, 11, 22, 18, tzinfo=UTC))
+    assert [(rule.seed, rule.row) for rule in rules] == [
+        ("minimum_age", {"category": "alcohol", "country": "CA", "region": "QC", "value": "18"}),
+        (
+            "channel_category_legality",
+            {"product_category": "alcohol", "channel": "sms", "country": "CA-QC", "lawful": "True"},
+        ),
+        ("quiet_hours", {"country": "CA", "region": "QC", "weekday": "7", "opens": "09:00"}),
+    ]
 
 
 def test_no_answer_tells_a_date_of_birth_nor_the_birthday_that_gives_it_away(shop: Shop) -> None:

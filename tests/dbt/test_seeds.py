@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from datetime import date
 from functools import cache
+from itertools import pairwise
 
 import pytest
 
@@ -17,6 +18,32 @@ SEEDS = PROJECT / "seeds"
 #: Vocabularies without rules: names of places, prefixes of numbers, codes and channels of this house.
 NAMES_ONLY = {"channels", "country_names", "phone_countries", "reason_codes", "region_names"}
 RULES = sorted(path.stem for path in SEEDS.glob("*.csv") if path.stem not in NAMES_ONLY)
+#: What makes two rows of a seed the same rule, of which one at a time is in force.
+DATED = {
+    "age_level_expiry": "level",
+    "age_levels_required": "product_category",
+    "age_tags": "platform object tag",
+    "category_fallbacks": "category",
+    "channel_category_legality": "product_category channel country",
+    "event_names": "platform raw_name",
+    "honour_clocks": "clock channel jurisdiction",
+    "honour_limits": "channel",
+    "minimum_age": "category country region kind",
+    "placeholder_birth_dates": "birth_date",
+    "platform_values": "platform field value detail",
+    "quiet_hours": "country region weekday",
+    "registries": "registry",
+    "school_domains": "pattern",
+    "statement_bases": "basis country channel",
+    "stop_words": "language word",
+    "suppression_kinds": "kind",
+    "withdrawal_scopes": "act of_channel covers_channel covers_purpose covers_scope basis",
+}
+#: Vocabulary of this house and lists that identifiers are read by once: these hold whatever the day.
+UNDATED = {
+    "blocked_identifiers", "channel_kinds", "domain_typos", "email_providers", "forbidden_writes", "policies",
+    "product_categories", "public_holidays", "relay_domains", "role_addresses", "scope_lattice",
+}  # fmt: skip
 CHANNELS = {"email", "sms", "mms", "whatsapp", "voice", "push", "postal", "ads_audience"}
 Row = dict[str, str]
 
@@ -38,6 +65,33 @@ def test_every_rule_tells_its_source_how_sure_it_is_and_when_it_holds(name: str)
         assert row["confidence"] in {"high", "medium", "low", "policy", "unverified"}, row
         days = [date.fromisoformat(row[end]) for end in ("effective_from", "effective_to") if row[end]]
         assert days == sorted(set(days)), row
+
+
+def test_every_seed_of_rules_is_asked_by_date_or_has_no_dates() -> None:
+    assert {*DATED, *UNDATED} == set(RULES)
+    assert not UNDATED.intersection(DATED)
+    assert [row for name in UNDATED for row in seed(name) if row["effective_from"] or row["effective_to"]] == []
+
+
+@pytest.mark.parametrize("name", DATED)
+def test_one_row_of_a_rule_at_a_time_is_in_force(name: str) -> None:
+    rows: dict[tuple[str, ...], list[tuple[str, str]]] = {}
+    for row in seed(name):
+        key = tuple(row[column] for column in DATED[name].split())
+        rows.setdefault(key, []).append((row["effective_from"] or "0001-01-01", row["effective_to"] or "9999-12-31"))
+    for key, spans in rows.items():
+        ordered = sorted(spans)
+        assert all(one[1] <= other[0] for one, other in pairwise(ordered)), key
+
+
+@pytest.mark.parametrize("name", DATED)
+def test_whoever_reads_a_dated_seed_asks_for_its_dates(name: str) -> None:
+    """But for the numbers on a registry's list, which are read by its country whenever it was or will be asked."""
+    told = f"ref('{name}')"
+    files = [file for folder in ("models", "macros") for file in (PROJECT / folder).rglob("*.sql")]
+    texts = {file.stem: file.read_text() for file in files}
+    careless = [stem for stem, text in texts.items() if told in text and not re.search(r"in_force\(|effective_|proving_tags\(", text)]
+    assert careless == (["identifier_values"] if name == "registries" else [])
 
 
 @pytest.mark.parametrize("name", RULES)

@@ -9,6 +9,7 @@ from itertools import product
 
 import pytest
 
+from dlt_sources.registry import all_platforms
 from tests.dbt.test_seeds import CHANNELS, Row, column, seed
 
 RESTRICTED = {"alcohol", "vape", "tobacco", "cannabis", "adult"}
@@ -30,6 +31,17 @@ def test_scopes_are_an_order() -> None:
     steps = product(covers, covers)
     assert {(first[0], then[1]) for first, then in steps if first[1] == then[0]} <= covers
     assert {("all_channels", scope) for scope in scopes} <= covers
+
+
+def test_what_an_act_ends_by_policy_are_the_channels_that_end_together() -> None:
+    ends_with = {row["channel"]: row["stops_with"] for row in seed("channel_kinds")}
+    ended: dict[tuple[str, str], set[str]] = {}
+    for row in seed("withdrawal_scopes"):
+        if row["basis"] == "policy" and row["of_channel"] != "*":
+            ended.setdefault((row["act"], row["of_channel"]), set()).add(row["covers_channel"])
+    assert set(ended) == {(act, channel) for act, channel in ended if channel in ends_with}
+    for (_, channel), covered in ended.items():
+        assert covered == {other for other, group in ends_with.items() if group == ends_with[channel]}
 
 
 def test_our_own_targets_are_within_the_law() -> None:
@@ -223,6 +235,25 @@ def test_addresses_are_written_as_they_are_compared() -> None:
     digits = [row["identifier"] for row in seed("blocked_identifiers") if row["match"] == "digits"]
     assert all(text.isdigit() for text in digits)
     assert all(re.compile(pattern) for pattern in column("school_domains", "pattern"))
+
+
+def test_no_write_that_creates_consent_is_left_out() -> None:
+    forbidden = {(row["platform"], row["operation"]) for row in seed("forbidden_writes")}
+    assert forbidden >= {
+        ("klaviyo", "subscribe"), ("mailchimp", "status=subscribed"), ("mailchimp", "unarchive"),
+        ("activecampaign", "list_status=1"), ("hubspot", "consent=SUBSCRIBED"),
+        ("pipedrive", "marketing_status=subscribed"), ("shopify", "consent=subscribed"),
+        ("intercom", "attach"), ("intercom", "detach"),
+    }  # fmt: skip
+    granted = {
+        (row["platform"], f"{row['field']}={row['value']}")
+        for row in seed("platform_values")
+        if row["state"].startswith("granted") and row["actor"] != "import"
+    }
+    ours = {platform.name for platform in all_platforms() if platform.destination_class() is not None}
+    assert {write for write in granted if write[0] in ours} - forbidden == {
+        ("shopify", "accepts_marketing=true"),  # of an order, which nobody but the buyer places
+    }
 
 
 def test_every_forbidden_write_of_a_value_is_a_grant_in_the_platform_s_own_words_or_takes_an_opt_out_back() -> None:

@@ -15,7 +15,8 @@ from pydantic import BaseModel
 
 from dlt_sources.errors import ConfigurationError
 from orchestration.deciding import cases
-from orchestration.deciding.cases import Age, Case, Plan, Question, Record, Review, Rule, Scrub, Status, load
+from orchestration.deciding.case_rules import Rule
+from orchestration.deciding.cases import Age, Case, Plan, Question, Record, Review, Scrub, Status, load
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "tests" / "cases" / "consent_and_age.yaml"
@@ -184,6 +185,10 @@ def test_a_time_counts_in_the_zone_it_names(loading: Loading, time: str) -> None
         ("questions: [{channel: fax}]", "questions.0.channel: "),
         ("plans: [{platform: klaviyo}]", "plans.0.operation: Field required"),
         ("rules: [{seed: minimum_age}]", "rules.0.row: Field required"),
+        ("rules: [{seed: registries, row: {registry: utah}}]", "rules.0.seed: Input should be 'minimum_age' or"),
+        ("rules: [{seed: minimum_age, row: {category: vape, county: GB}}]", "rules.0.row.county: Extra inputs"),
+        ("rules: [{seed: minimum_age, row: {category: vape, country: GB, value: adult}}]", "rules.0.row.value: "),
+        ("policy: {us_email_requires_grnat: false}", "`policy` names us_email_requires_grnat; known are ads_require"),
         ("answer: 42", "answer: Extra inputs are not permitted"),
         ("policy: [a]", "`policy` is a name and a value each"),
     ],
@@ -192,6 +197,19 @@ def test_a_fault_is_told_with_its_file_case_fact_and_key(loading: Loading, own: 
     told = refused(loading, DEFAULTS + f"cases: [{{id: before}}, {{id: a, {own}}}]")
     assert ", case a: " in told
     assert said in told
+
+
+def test_a_row_of_rules_is_of_everywhere_and_an_age_unless_it_says_otherwise(loading: Loading) -> None:
+    row = "{category: vape, country: GB, value: 20, effective_from: 2027-01-01}"
+    [case] = loading(f"cases: [{{id: a, as_of: 2026-11-22T18:00:00Z, rules: [{{seed: minimum_age, row: {row}}}]}}]")
+    assert case.rules[0].row == {
+        "category": "vape",
+        "country": "GB",
+        "region": "*",
+        "kind": "age",
+        "value": "20",
+        "effective_from": "2027-01-01",
+    }
 
 
 def test_all_faults_of_a_case_are_told_at_once(loading: Loading) -> None:

@@ -98,7 +98,7 @@ def test_planned_writes_are_answered_by_the_planner_and_count_in_the_exit_status
     assert result.exit_code == 0
     assert {(one["case"], one["place"]): one["because"] for one in answers if not one["allowed"]} == {
         ("eligible", 2): "no withdrawal of it is known, or it stands there already",
-        ("eligible", 3): "no destination of ours does this at shopify",
+        ("eligible", 3): "made for nobody: rule of write-back: creates consent at the platform",
         ("eligible", 4): "klaviyo has no record with this identifier",
         ("eligible", 5): "no destination of ours does this at mailchimp",
         ("refused", 0): "not eligible: withdrawn",

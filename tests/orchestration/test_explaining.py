@@ -38,13 +38,23 @@ def test_the_text_leads_from_the_reason_to_its_law_its_evidence_and_what_changes
     assert code == 0
     places = [
         text.index(part)
-        for part in ("buyers (email): OUT", "may not be used until 2027", "under_age: Too young.",
-                     "rests on: the seed minimum_age", "to change it: Wait.", "age evidence: dob of level 2 by shop",
-                     "rule platform_values")
+        for part in ("buyers (email): OUT", "may not be used; that stands until 2027 if nothing happens",
+                     "under_age: Too young.", "rests on: the seed minimum_age", "to change it: Wait.",
+                     "age evidence: dob of level 2 by shop", "rule platform_values")
     ]  # fmt: skip
     assert places == sorted(places)
     assert "p2@example.com" not in text
     assert "2009" not in text
+
+
+def test_somebody_of_no_interest_is_explained_when_the_audience_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Shop.of_two(tmp_path, f"{FACTS} DELETE FROM exclusions.buyers;", reason="under_age")
+    monkeypatch.setenv("AUDIENCES_HOME", str(tmp_path))
+    _, text = said("why", "p2@example.com", "--audience", "buyers")
+    assert "buyers (email): not in its segment" in text
+    assert text.index("may not be used") < text.index("under_age: Too young.")
 
 
 def test_a_stranger_is_answered_with_what_is_recorded_and_the_next_step(home: Path) -> None:

@@ -49,9 +49,18 @@ spoken as (
             and error.field = 'error'
             and not worded.inbound
             and worded.error_code = error.value
+            and {{ in_force('error', 'worded.occurred_at') }}
     -- Some words are of two languages.
-    left join (select distinct word, reading from {{ ref('stop_words') }}) as words
-        on worded.word = words.word
+    left join
+        (
+            select distinct
+                word,
+                reading,
+                effective_from,
+                effective_to
+            from {{ ref('stop_words') }}
+        ) as words
+        on worded.word = words.word and {{ in_force('words', 'worded.occurred_at') }}
 ),
 
 -- A word that only counts after a stop to the same sender, such as YES, is chatter otherwise.

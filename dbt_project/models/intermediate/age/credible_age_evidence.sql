@@ -129,10 +129,14 @@ select
         greatest(evidence.verified_at, anchors.anchored_at) + to_months(expiries.anchor_months)
     ) as stands_until
 from named as evidence
-left join expiries on evidence.level = expiries.level
+left join expiries
+    on evidence.level = expiries.level and {{ in_force('expiries', 'evidence.as_of') }}
 left join erased on evidence.person_id = erased.person_id
 left join anchors on evidence.age_evidence_id = anchors.age_evidence_id
 left join taken_over on evidence.age_evidence_id = taken_over.age_evidence_id
 left join placeholders
-    on evidence.value = placeholders.birth_date and evidence.level <= placeholders.level
+    on
+        evidence.value = placeholders.birth_date
+        and evidence.level <= placeholders.level
+        and {{ in_force('placeholders', 'evidence.as_of') }}
 where placeholders.birth_date is null

@@ -39,8 +39,12 @@ at_school as (
         keys.record_key,
         keys.world
     from {{ ref('identity_keys') }} as keys
+    inner join {{ ref('clock') }} as clock on keys.world = clock.world
     inner join (
-        select domains.domain
+        select
+            domains.domain,
+            schools.effective_from,
+            schools.effective_to
         from (
             select distinct split_part(told, '@', -1) as domain
             from {{ ref('identity_keys') }}
@@ -48,9 +52,11 @@ at_school as (
         ) as domains
         inner join {{ ref('school_domains') }} as schools
             on regexp_matches(domains.domain, schools.pattern)
-        group by domains.domain
+        group by all
     ) as schools
-        on split_part(keys.told, '@', -1) = schools.domain
+        on
+            split_part(keys.told, '@', -1) = schools.domain
+            and {{ in_force('schools', 'clock.as_of') }}
     where keys.key_type = 'email'
 ),
 

@@ -15,21 +15,25 @@ fallbacks as (
     select
         category,
         category as takes_rules_of,
-        1 as preference
+        1 as preference,
+        null::date as effective_from,
+        null::date as effective_to
     from {{ ref('minimum_age') }}
     group by category
     union all
     select
         category,
         takes_rules_of,
-        2 as preference
+        2 as preference,
+        effective_from,
+        effective_to
     from {{ ref('category_fallbacks') }}
 ),
 
 ages as (
     select * from {{ rules_of('minimum_age', [
         'category', 'country', 'region', 'kind', 'value', 'effective_from', 'effective_to'
-    ]) }}
+    ], keys=['category', 'country', 'region', 'kind', 'effective_from']) }}
 ),
 
 -- Every row of the age rules that a place might go by, the nearest first.
@@ -59,7 +63,10 @@ candidates as (
             as is_ban_of_another_region
     from governed
     inner join asked on governed.world = asked.world
-    inner join fallbacks on asked.product_category = fallbacks.category
+    inner join fallbacks
+        on
+            asked.product_category = fallbacks.category
+            and {{ in_force('fallbacks', 'asked.as_of') }}
     inner join ages
         on
             fallbacks.takes_rules_of = ages.category

@@ -19,7 +19,7 @@ governed as (
 legality as (
     select * from {{ rules_of('channel_category_legality', [
         'product_category', 'channel', 'country', 'lawful', 'unless_policy', 'effective_from', 'effective_to'
-    ]) }}
+    ], keys=['product_category', 'channel', 'country', 'effective_from']) }}
 ),
 
 -- A region of its own rules is written as CA-QC; where the region is not known each of them counts.
@@ -39,7 +39,8 @@ regional as (
                     then not legality.lawful
                 else legality.lawful
             end
-        ) as lawful
+        ) as lawful,
+        min(legality.effective_to) as lawful_until
     from governed
     inner join clock on governed.world = clock.world
     inner join legality
@@ -83,7 +84,10 @@ select
         )
     end) as is_lawful,
     least(
-        min(there.effective_to), min(elsewhere.effective_to), min(coming.effective_from)
+        min(there.effective_to),
+        min(elsewhere.effective_to),
+        min(regional.lawful_until),
+        min(coming.effective_from)
     ) as law_changes_on
 from governed
 inner join clock on governed.world = clock.world
@@ -115,7 +119,7 @@ left join legality as coming
         asked.product_category = coming.product_category
         and coalesce(governed.world = coming.world, true)
         and asked.channel = coming.channel
-        and coming.country in (governed.governing_country, '*')
+        and split_part(coming.country, '-', 1) in (governed.governing_country, '*')
         and coming.effective_from > asked.as_of
 group by
     governed.world,

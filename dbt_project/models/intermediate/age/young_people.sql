@@ -27,7 +27,7 @@ places as (
 ages as (
     select * from {{ rules_of('minimum_age', [
         'category', 'country', 'region', 'kind', 'value', 'effective_from', 'effective_to'
-    ]) }}
+    ], keys=['category', 'country', 'region', 'kind', 'effective_from']) }}
 ),
 
 in_force as (

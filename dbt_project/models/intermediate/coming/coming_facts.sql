@@ -155,6 +155,13 @@ coming as (
         recedes_at as comes_at
     from {{ ref('person_places') }}
     where recedes_at is not null
+    union all
+    -- A rule that begins or ends may be anybody's.
+    select
+        records.person_id,
+        changes.changes_at as comes_at
+    from {{ ref('rule_changes') }} as changes
+    inner join records on changes.world = records.world
 )
 
 select

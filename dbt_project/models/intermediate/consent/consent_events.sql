@@ -122,5 +122,8 @@ left join keys
         statements.identifier_type = keys.identifier_type
         and statements.identifier = keys.told
         and {{ read_by_account('statements', 'accounts') }} = keys.read_in
-left join limits on statements.channel = limits.channel
+left join limits
+    on
+        statements.channel = limits.channel
+        and {{ in_force('limits', 'statements.recorded_at') }}
 left join echoes on statements.consent_event_id = echoes.consent_event_id

@@ -43,7 +43,9 @@ lawful as (
         bases.channel,
         min(bases.period) as months
     from places
-    inner join bases on places.country = bases.country
+    inner join clock on places.world = clock.world
+    inner join bases
+        on places.country = bases.country and {{ in_force('bases', 'clock.as_of') }}
     group by places.readers_id, bases.basis, bases.channel
     having count(*) = any_value(places.place_count)
 ),

@@ -38,7 +38,11 @@ keyed as (
         standing.since,
         unnest({{ in_world('standing.world', 'keys.suppression_keys') }}) as key
     from standing
-    inner join {{ ref('registries') }} as registries on standing.registry = registries.registry
+    inner join clock on standing.world = clock.world
+    inner join {{ ref('registries') }} as registries
+        on
+            standing.registry = registries.registry
+            and {{ in_force('registries', 'clock.as_of') }}
     inner join {{ ref('identifier_keys') }} as keys
         on
             standing.identifier_type = keys.identifier_type

@@ -32,6 +32,7 @@ guards as (
             registries.needed
             and list_contains(string_split(registries.channels, '|'), questions.channel)
             and list_contains(string_split(registries.categories, '|'), questions.product_category)
+            and {{ in_force('registries', 'questions.as_of') }}
     where questions.purpose = 'marketing' and {{ policy('apply_registries') }} = 'true'
 )
 

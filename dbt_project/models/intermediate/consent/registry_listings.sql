@@ -20,6 +20,7 @@ inner join questions
             registries.categories = '*'
             or list_contains(string_split(registries.categories, '|'), questions.product_category)
         )
+        and {{ in_force('registries', 'questions.as_of') }}
 where
     questions.purpose = 'marketing'
     and registries.suppression_kind = 'registry_hit'

@@ -21,6 +21,7 @@ reviews as (
 clock as (
     select
         world,
+        as_of,
         to_minutes({{ policy('clock_skew_minutes') }}::integer) as skew
     from {{ ref('clock') }} as clock
 )
@@ -61,7 +62,8 @@ select
     reasons.words
 from reasons
 inner join clock on reasons.world = clock.world
-left join kinds on reasons.kind = kinds.kind
+left join kinds
+    on reasons.kind = kinds.kind and {{ in_force('kinds', 'clock.as_of') }}
 left join accounts
     on reasons.platform = accounts.platform and reasons.account = accounts.account
 left join keys

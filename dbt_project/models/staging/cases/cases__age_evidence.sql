@@ -24,5 +24,10 @@ select
     ages.recorded_at,
     ages.expires_at
 from ages
-left join tags on ages.kind = 'tag' and ages.platform = tags.platform and ages.value = tags.tag
+left join tags
+    on
+        ages.kind = 'tag'
+        and ages.platform = tags.platform
+        and ages.value = tags.tag
+        and {{ in_force('tags', 'ages.recorded_at') }}
 where ages.kind <> 'tag' or tags.tag is not null

@@ -73,6 +73,7 @@ matched as (
             and statuses.field = vocabulary.field
             and vocabulary.value in (statuses.value, '*')
             and vocabulary.detail in (statuses.detail, '*')
+            and {{ in_force('vocabulary', 'statuses.recorded_at') }}
     qualify row_number() over (
         partition by statuses.world, statuses.fact_id
         order by vocabulary.value = '*', vocabulary.detail = '*'

@@ -64,5 +64,8 @@ select
     texts.wording as words
 from texts
 inner join wordings
-    on texts.platform = wordings.platform and regexp_matches(texts.wording, wordings.value)
+    on
+        texts.platform = wordings.platform
+        and regexp_matches(texts.wording, wordings.value)
+        and {{ in_force('wordings', 'texts.recorded_at') }}
 group by all

@@ -147,6 +147,7 @@ delivered as (
             vocabulary.platform = 'hubspot'
             and vocabulary.field = 'consent'
             and acts.opt_out = vocabulary.value
+            and {{ in_force('vocabulary', 'acts.first_seen_at') }}
 )
 
 select * from of_types

@@ -36,7 +36,10 @@ pulled as (
         occurrences.written_in
     from occurrences
     left join {{ ref('event_names') }} as names
-        on names.platform = 'hubspot' and occurrences.raw_name = names.raw_name
+        on
+            names.platform = 'hubspot'
+            and occurrences.raw_name = names.raw_name
+            and {{ in_force('names', 'occurrences.first_seen_at') }}
 ),
 
 delivered as (
@@ -58,7 +61,10 @@ delivered as (
         acts.written_in
     from acts
     left join {{ ref('event_names') }} as names
-        on names.platform = 'hubspot' and acts.act = names.raw_name
+        on
+            names.platform = 'hubspot'
+            and acts.act = names.raw_name
+            and {{ in_force('names', 'acts.first_seen_at') }}
 ),
 
 events as (

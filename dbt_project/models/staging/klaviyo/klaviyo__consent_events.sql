@@ -75,20 +75,25 @@ listed as (
 -- An opt-out kept as a suppression entry; one that names a list is of that list's scope.
 suppressed as (
     select
-        account,
-        record_id,
-        identifier,
-        case topic when 'list' then 'list:' || (entry ->> '$.list_id') else '*' end as scope,
-        entry ->> '$.reason' as reason,
-        try_cast(entry ->> '$.timestamp' as timestamptz) as stated_at,
-        min(first_seen_at) as recorded_at
+        listed.account,
+        listed.record_id,
+        listed.identifier,
+        case listed.topic
+            when 'list' then 'list:' || (listed.entry ->> '$.list_id')
+            else '*'
+        end as scope,
+        listed.entry ->> '$.reason' as reason,
+        try_cast(listed.entry ->> '$.timestamp' as timestamptz) as stated_at,
+        min(listed.first_seen_at) as recorded_at
     from listed
-    where
-        topic = 'list'
-        or (entry ->> '$.reason') in (
-            select value from {{ ref('platform_values') }}
-            where platform = 'klaviyo' and field = 'suppression' and state = 'withdrawn'
-        )
+    left join {{ ref('platform_values') }} as vocabulary
+        on
+            vocabulary.platform = 'klaviyo'
+            and vocabulary.field = 'suppression'
+            and vocabulary.state = 'withdrawn'
+            and vocabulary.value = (listed.entry ->> '$.reason')
+            and {{ in_force('vocabulary', 'listed.first_seen_at') }}
+    where listed.topic = 'list' or vocabulary.value is not null
     group by all
 ),
 

@@ -28,4 +28,5 @@ select
     acts.first_seen_at as recorded_at,
     acts.written_in
 from acts
-left join names on acts.raw_name = names.raw_name
+left join names
+    on acts.raw_name = names.raw_name and {{ in_force('names', 'acts.first_seen_at') }}

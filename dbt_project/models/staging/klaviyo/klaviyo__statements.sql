@@ -23,7 +23,8 @@ statements as (
             else names.suppression_kind
         end as suppression_kind
     from acts
-    inner join names on acts.raw_name = names.raw_name
+    inner join names
+        on acts.raw_name = names.raw_name and {{ in_force('names', 'acts.first_seen_at') }}
 ),
 
 profiles as (

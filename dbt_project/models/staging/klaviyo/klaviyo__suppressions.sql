@@ -53,6 +53,7 @@ shown as (
             vocabulary.platform = 'klaviyo'
             and vocabulary.field = 'suppression'
             and entries.reason = vocabulary.value
+            and {{ in_force('vocabulary', 'entries.recorded_at') }}
     where vocabulary.state is null
 ),
 

@@ -12,29 +12,8 @@ rules as (
     where platform = 'shopify'
 ),
 
--- Each proof is of whoever the record was when it was first seen there.
 typed_dates as (
-    select
-        -- The date itself stays out of ids, which reports and state show.
-        'shopify:' || account || ':customer:' || record_id || ':' || md5(record_id || birth_date)
-            as age_evidence_id,
-        account,
-        record_id,
-        'dob' as kind,
-        'shopify' as provider,
-        arg_min(
-            nullif(concat_ws(' ', first_name, last_name), ''), (first_seen_at, payload_hash)
-        ) as bound_name,
-        arg_min({{ told_email('email') }}, (first_seen_at, payload_hash)) as bound_identifier,
-        2 as level,
-        null::integer as threshold,
-        birth_date as value,
-        min(first_seen_at) as verified_at,
-        min(first_seen_at) as recorded_at,
-        null::timestamptz as expires_at
-    from customers
-    where birth_date is not null
-    group by account, record_id, birth_date
+    {{ typed_birth_dates('shopify', 'customer', 'customers') }}
 ),
 
 tagged as (
@@ -45,33 +24,13 @@ tagged as (
     where tags is not null
 ),
 
+tags_of_customers as (
+    select * from rules
+    where object in ('customers', 'any')
+),
+
 customer_tags as (
-    select
-        'shopify:' || tagged.account || ':customer:' || tagged.record_id || ':tag:' || rules.tag
-            as age_evidence_id,
-        tagged.account,
-        tagged.record_id,
-        rules.kind,
-        rules.provider,
-        arg_min(
-            nullif(concat_ws(' ', tagged.first_name, tagged.last_name), ''),
-            (tagged.first_seen_at, tagged.payload_hash)
-        ) as bound_name,
-        arg_min(
-            {{ told_email('tagged.email') }}, (tagged.first_seen_at, tagged.payload_hash)
-        ) as bound_identifier,
-        rules.level,
-        rules.threshold,
-        null::date as value,
-        min(tagged.first_seen_at) as verified_at,
-        min(tagged.first_seen_at) as recorded_at,
-        null::timestamptz as expires_at
-    from tagged
-    inner join rules
-        on tagged.tag = rules.tag and rules.object in ('customers', 'any')
-    group by
-        tagged.account, tagged.record_id, rules.tag, rules.kind, rules.provider, rules.level,
-        rules.threshold
+    {{ proving_tags('shopify', 'customer', 'tagged', 'tags_of_customers', told='tag:') }}
 ),
 
 order_tags as (
@@ -92,7 +51,10 @@ order_tags as (
         null::timestamptz as expires_at
     from orders
     inner join rules
-        on list_contains(orders.tags, rules.tag) and rules.object in ('orders', 'any')
+        on
+            list_contains(orders.tags, rules.tag)
+            and rules.object in ('orders', 'any')
+            and {{ in_force('rules', 'orders.first_seen_at') }}
 )
 
 select * from typed_dates

@@ -90,7 +90,10 @@ delivery_events as (
         deliveries.written_in
     from deliveries
     left join {{ ref('event_names') }} as names
-        on names.platform = 'shopify' and deliveries.topic = names.raw_name
+        on
+            names.platform = 'shopify'
+            and deliveries.topic = names.raw_name
+            and {{ in_force('names', 'deliveries.first_seen_at') }}
 )
 
 select * from order_events

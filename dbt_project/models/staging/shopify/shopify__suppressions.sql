@@ -25,6 +25,7 @@ shown as (
             and vocabulary.field = 'consent'
             and vocabulary.value = (statements.evidence ->> '$.value')
             and vocabulary.suppression_kind is not null
+            and {{ in_force('vocabulary', 'statements.recorded_at') }}
 ),
 
 redacted as (

@@ -21,7 +21,10 @@ select
     texts.channel as said_on,
     texts.wording as words
 from texts
-inner join wordings on regexp_matches(texts.wording, wordings.value)
+inner join wordings
+    on
+        regexp_matches(texts.wording, wordings.value)
+        and {{ in_force('wordings', 'texts.first_seen_at') }}
 group by
     texts.account, texts.message_sid, texts.address, texts.occurred_at, texts.first_seen_at,
     texts.channel, texts.wording
