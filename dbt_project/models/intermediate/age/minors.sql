@@ -3,34 +3,28 @@ with young as (
 ),
 
 users as (
-    select distinct
+    select
         readers_id,
         world,
         user_id
     from {{ ref('identifier_users') }}
 ),
 
-circles_of as (
-    select distinct
-        users.readers_id,
-        users.world,
-        records.circle
-    from users
-    inner join {{ ref('record_users') }} as records on users.user_id = records.user_id
+records as (
+    select * from {{ ref('record_users') }}
 ),
 
--- Readers of several circles share nothing beyond what they read: an office's address, say.
-circle_young as (
-    select
-        max(circles_of.circle) as circle,
-        any_value(young.age_evidence_ids) as age_evidence_ids,
-        any_value(young.is_child) as is_child,
-        any_value(young.next_change_at) as next_change_at
+young_circles as (
+    select distinct
+        young.readers_id,
+        young.age_evidence_ids,
+        young.is_child,
+        young.next_change_at,
+        records.circle
     from young
-    inner join circles_of on young.readers_id = circles_of.readers_id
+    inner join users on young.readers_id = users.readers_id
+    inner join records on users.user_id = records.user_id
     where young.is_minor or young.is_child
-    group by young.readers_id
-    having count(*) = 1
 ),
 
 -- Whoever has an address at a school may be a pupil of it.
@@ -60,9 +54,16 @@ at_school as (
     where keys.key_type = 'email'
 ),
 
--- A minor closes every identifier that they may share with somebody.
+-- A minor closes every identifier that they may share with somebody. Readers of several circles
+-- share nothing beyond what they read: an office's address, say.
 suspected as (
-    select * from circle_young
+    select
+        circle,
+        age_evidence_ids,
+        is_child,
+        next_change_at
+    from young_circles
+    qualify count(*) over (partition by readers_id) = 1
     union all
     select
         records.circle,
@@ -70,8 +71,7 @@ suspected as (
         false as is_child,
         null as next_change_at
     from at_school
-    inner join {{ ref('record_users') }} as records
-        on at_school.record_key = records.record_key
+    inner join records on at_school.record_key = records.record_key
 ),
 
 circles as (
@@ -84,16 +84,24 @@ circles as (
     group by circle
 ),
 
+touched as (
+    select distinct
+        records.user_id,
+        circles.*
+    from records
+    inner join circles on records.circle = circles.circle
+),
+
 suspects as (
     select
-        circles_of.readers_id,
-        circles_of.world,
-        list_sort(list_distinct(flatten(list(circles.age_evidence_ids)))) as age_evidence_ids,
-        bool_or(circles.is_child) as is_child,
-        min(circles.next_change_at) as next_change_at
-    from circles_of
-    inner join circles on circles_of.circle = circles.circle
-    group by circles_of.readers_id, circles_of.world
+        users.readers_id,
+        users.world,
+        list_sort(list_distinct(flatten(list(touched.age_evidence_ids)))) as age_evidence_ids,
+        bool_or(touched.is_child) as is_child,
+        min(touched.next_change_at) as next_change_at
+    from users
+    inner join touched on users.user_id = touched.user_id
+    group by users.readers_id, users.world
 ),
 
 told as (

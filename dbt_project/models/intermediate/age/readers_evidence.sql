@@ -10,18 +10,17 @@ with evidence as (
 ),
 
 users as (
-    select distinct
+    select
         readers_id,
         user_id
     from {{ ref('identifier_users') }}
 ),
 
-circles as (
+around as (
     select distinct
-        users.readers_id,
+        records.user_id,
         records.circle
-    from users
-    inner join {{ ref('record_users') }} as records on users.user_id = records.user_id
+    from {{ ref('record_users') }} as records
     where records.circle in (select evidence.circle from evidence)
 ),
 
@@ -34,11 +33,12 @@ heard as (
     inner join evidence on users.user_id = evidence.user_id
     union all
     select
-        circles.readers_id,
+        users.readers_id,
         evidence.age_evidence_id,
         false as is_own
-    from circles
-    inner join evidence on circles.circle = evidence.circle
+    from users
+    inner join around on users.user_id = around.user_id
+    inner join evidence on around.circle = evidence.circle
 ),
 
 told as (

@@ -1,35 +1,27 @@
 -- Everybody who shows an identifier, or once showed a spelling of it; by whatever many people
 -- share, only who shows that very one.
-with users as (
+with records as (
+    select * from {{ ref('record_users') }}
+),
+
+keys as (
     select
-        user_id,
-        any_value(person_id) as person_id,
-        any_value(world) as world,
-        bool_or(is_named) as is_named
-    from {{ ref('record_users') }}
-    group by user_id
+        records.user_id,
+        keys.world,
+        keys.key_type,
+        keys.target_key,
+        keys.own_key,
+        keys.suppression_keys,
+        keys.is_current and keys.is_live and keys.target_key is not null as is_held
+    from {{ ref('identity_keys') }} as keys
+    inner join records on keys.record_key = records.record_key
 ),
 
 shown as (
     select
-        records.user_id,
-        keys.key_type,
-        keys.target_key,
-        keys.own_key,
-        keys.is_current and keys.is_live and keys.target_key is not null as is_held,
-        unnest(keys.suppression_keys) as key
-    from {{ ref('identity_keys') }} as keys
-    inner join {{ ref('record_users') }} as records on keys.record_key = records.record_key
-),
-
-held as (
-    select distinct
-        key_type,
-        target_key,
-        own_key,
-        key
-    from shown
-    where is_held
+        * exclude (suppression_keys),
+        unnest(suppression_keys) as key
+    from keys
 ),
 
 several as (
@@ -52,73 +44,85 @@ crowded as (
     semi join {{ ref('shared_keys') }} as shared on several.key = shared.key
 ),
 
-linked as (
+together as (
+    select shown.*
+    from shown
+    semi join joining on shown.key = joining.key
+    union all
+    select shown.*
+    from shown
+    semi join crowded on shown.key = crowded.key
+    where shown.key = shown.own_key
+),
+
+held as (
     select distinct
-        held.key_type,
-        held.target_key,
-        shown.user_id
-    from held
-    semi join joining on held.key = joining.key
-    inner join shown on held.key = shown.key
-    union
-    select distinct
-        held.key_type,
-        held.target_key,
-        shown.user_id
-    from held
-    semi join crowded on held.key = crowded.key
-    inner join shown on held.key = shown.key and held.own_key = shown.own_key
-    where held.key = held.own_key
-    union
-    select distinct
+        world,
         key_type,
         target_key,
-        user_id
-    from shown
+        key
+    from together
     where is_held
+),
+
+linked as (
+    select distinct
+        held.world,
+        held.key_type,
+        held.target_key,
+        together.user_id
+    from held
+    inner join together on held.key = together.key
+),
+
+named as (
+    select distinct user_id
+    from records
+    where is_named
 ),
 
 -- Somebody without a name is nobody else beside one who has one.
 known as (
     select
-        linked.key_type as identifier_type,
-        linked.target_key as identifier,
-        users.world,
-        linked.user_id
+        linked.*,
+        named.user_id is not null as is_named
     from linked
-    inner join users on linked.user_id = users.user_id
+    left join named on linked.user_id = named.user_id
     qualify
-        users.is_named
-        or not bool_or(users.is_named) over (partition by linked.key_type, linked.target_key)
-    union all
-    -- Some questions are about people as such, whatever their identifiers.
-    select
-        'person' as identifier_type,
-        person_id as identifier,
-        world,
-        user_id
-    from users
+        is_named or not bool_or(is_named) over (partition by linked.key_type, linked.target_key)
 ),
 
 counted as (
     select
-        identifier_type,
-        identifier,
-        count(*) as user_count
+        *,
+        count(*) over (partition by key_type, target_key) as user_count
     from known
-    group by identifier_type, identifier
 )
 
 select
-    known.identifier_type,
-    known.identifier,
-    known.world,
-    known.user_id,
+    key_type as identifier_type,
+    target_key as identifier,
+    world,
+    user_id,
     -- Who is the only one to use several identifiers is judged once.
-    case
-        when counted.user_count = 1 then known.user_id
-        else known.identifier_type || ':' || known.identifier
-    end as readers_id
-from known
-inner join counted
-    on known.identifier_type = counted.identifier_type and known.identifier = counted.identifier
+    case when user_count = 1 then user_id else key_type || ':' || target_key end as readers_id
+from counted
+union all
+select distinct
+    keys.key_type as identifier_type,
+    keys.target_key as identifier,
+    keys.world,
+    keys.user_id,
+    keys.user_id as readers_id
+from keys
+anti join linked on keys.key_type = linked.key_type and keys.target_key = linked.target_key
+where keys.is_held
+union all
+-- Some questions are about people as such, whatever their identifiers.
+select distinct
+    'person' as identifier_type,
+    person_id as identifier,
+    world,
+    user_id,
+    case when user_id = person_id then user_id else 'person:' || person_id end as readers_id
+from records
