@@ -81,15 +81,40 @@ named as (
     where is_named
 ),
 
--- Somebody without a name is nobody else beside one who has one.
-known as (
+parts as (
+    select distinct
+        records.world,
+        records.person_id,
+        records.user_id,
+        named.user_id is not null as is_named
+    from records
+    left join named on records.user_id = named.user_id
+    where records.user_id <> records.person_id
+),
+
+-- Some questions are about people as such, whatever their identifiers.
+asked as (
     select
         linked.*,
         named.user_id is not null as is_named
     from linked
     left join named on linked.user_id = named.user_id
+    union all
+    select
+        world,
+        'person' as key_type,
+        person_id as target_key,
+        user_id,
+        is_named
+    from parts
+),
+
+-- Somebody without a name is nobody else beside one who has one.
+known as (
+    select * exclude (is_named)
+    from asked
     qualify
-        is_named or not bool_or(is_named) over (partition by linked.key_type, linked.target_key)
+        is_named or not bool_or(is_named) over (partition by key_type, target_key)
 ),
 
 counted as (
@@ -118,11 +143,11 @@ from keys
 anti join linked on keys.key_type = linked.key_type and keys.target_key = linked.target_key
 where keys.is_held
 union all
--- Some questions are about people as such, whatever their identifiers.
 select distinct
     'person' as identifier_type,
     person_id as identifier,
     world,
     user_id,
-    case when user_id = person_id then user_id else 'person:' || person_id end as readers_id
+    user_id as readers_id
 from records
+where user_id = person_id
