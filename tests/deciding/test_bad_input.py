@@ -160,9 +160,7 @@ ALLOWED: dict[str, Case] = {
 
 
 @pytest.fixture(scope="module")
-def decided(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Sequence[Any]]:
-    home = Home(tmp_path_factory.mktemp("bad_input"))
-    home.data.mkdir()
+def decided(home: Home) -> Mapping[str, Sequence[Any]]:
     named = {**REFUSED, **ALLOWED, "shared": _shared()}
     return dict(zip(named, answers(home, list(named.values())), strict=True))
 

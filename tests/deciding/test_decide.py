@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestration.cli import app
+from orchestration.home import Home
 
 CASES = """
 defaults:
@@ -66,14 +67,14 @@ PLANS = """
 """
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("AUDIENCES_HOME", str(tmp_path))
-    return tmp_path
+@pytest.fixture
+def path(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a file of cases can be written, with a home to ask in."""
+    monkeypatch.setenv("AUDIENCES_HOME", str(home.folder))
+    return tmp_path / "cases.yaml"
 
 
-def test_every_case_is_decided_apart_and_at_the_time_that_is_asked_about(home: Path) -> None:
-    path = home / "cases.yaml"
+def test_every_case_is_decided_apart_and_at_the_time_that_is_asked_about(path: Path) -> None:
     path.write_text(CASES)
     result = CliRunner().invoke(app, ["decide", str(path), "--json"])
     answers = json.loads(result.stdout)
@@ -83,14 +84,8 @@ def test_every_case_is_decided_apart_and_at_the_time_that_is_asked_about(home: P
     assert [one["evidence"] for one in answers if one["case"] == "withdrawn"] == [["stop"], ["grant"], []]
     assert len({one["rule_version"] for one in answers}) == 1
 
-    path.write_text(CASES.replace("lead: no_grant", "lead: pending"))
-    result = CliRunner().invoke(app, ["decide", str(path)])
-    assert result.exit_code == 1
-    assert "the lead is no_grant, not pending" in " ".join(result.output.split())
 
-
-def test_planned_writes_are_answered_by_the_planner_and_count_in_the_exit_status(home: Path) -> None:
-    path = home / "cases.yaml"
+def test_planned_writes_are_answered_by_the_planner(path: Path) -> None:
     path.write_text(CASES.partition("cases:")[0] + "cases:" + PLANS)
     result = CliRunner().invoke(app, ["decide", str(path), "--json"])
     answers = json.loads(result.stdout)
@@ -104,15 +99,19 @@ def test_planned_writes_are_answered_by_the_planner_and_count_in_the_exit_status
         ("refused", 0): "not eligible: withdrawn",
     }
 
+
+def test_what_is_not_as_expected_is_said_and_counts_in_the_exit_status(path: Path) -> None:
     may_add = "operation: add, identifier: jane@example.com, allowed: true"
-    path.write_text(path.read_text().replace(may_add, may_add.replace("true", "false")))
+    head, _, cases = CASES.partition("cases:")
+    wrong = cases.replace("lead: no_grant", "lead: pending") + PLANS.replace(may_add, may_add.replace("true", "false"))
+    path.write_text(f"{head}cases:{wrong}")
     result = CliRunner().invoke(app, ["decide", str(path)])
     assert result.exit_code == 1
+    assert "the lead is no_grant, not pending" in " ".join(result.output.split())
     assert "allowed is true" in " ".join(result.output.split())
 
 
-def test_a_file_that_cannot_be_read_is_said_and_ends_with_2(home: Path) -> None:
-    path = home / "cases.yaml"
+def test_a_file_that_cannot_be_read_is_said_and_ends_with_2(path: Path) -> None:
     path.write_text("cases: [{id: 1, as_of: 2026-11-22T18:00:00Z, facts: [{fact: rumour}]}]")
     result = CliRunner().invoke(app, ["decide", str(path)])
     assert result.exit_code == 2

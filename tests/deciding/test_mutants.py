@@ -20,11 +20,10 @@ FAULTS = [Mutant(**told) for told in yaml.safe_load(Path(__file__).with_name("fa
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
-    folder = tmp_path_factory.mktemp("mutants")
-    home = Home(folder / "home")
-    home.data.mkdir(parents=True)
-    return Built(home, folder, [*load(CASES), *(numbered(number) for number in range(HISTORIES))])
+def built(home: Home, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    return Built(
+        home, tmp_path_factory.mktemp("mutants"), [*load(CASES), *(numbered(number) for number in range(HISTORIES))]
+    )
 
 
 @pytest.fixture(scope="module")

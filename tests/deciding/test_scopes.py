@@ -53,9 +53,7 @@ def case(scope: str) -> Case:
 
 
 @pytest.fixture(scope="module")
-def closed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
-    home = Home(tmp_path_factory.mktemp("scopes"))
-    home.data.mkdir()
+def closed(home: Home) -> dict[str, set[str]]:
     answered = answers(home, [case(scope) for scope in WITHDRAWALS])
     codes = [{one: answer.reason_codes for one, answer in zip(ASKED, row, strict=True)} for row in answered]
     assert {code for row in codes for listed in row.values() for code in listed} <= {"ok", "withdrawn", "no_grant"}
