@@ -25,6 +25,7 @@ from sqlalchemy import make_url
 
 from dlt_sources.errors import ConfigurationError
 from dlt_sources.platform import LANES
+from orchestration.activation import kept
 from orchestration.activation.migrations import head
 from orchestration.activation.state import State
 from orchestration.home import Home
@@ -69,6 +70,8 @@ def backup(home: Home, file: Path, *, with_warehouse: bool = False) -> BackedUp:
                     packed.add(_copy_store(path, Path(folder) / f"{name}.db"), f"state/{name}.db")
             packed.add(home.state / "key", "state/key")
             packed.add(home.state / "persons.parquet", "state/persons.parquet")
+            for path in kept.all_files(home):
+                packed.add(path, f"state/{path.relative_to(home.state)}")
             landing_files = _pack_landing(packed, Landing(home.landing))
             for path in sorted(home.receipts.glob("[!.]*")):
                 packed.add(path, f"receipts/{path.name}")

@@ -144,6 +144,7 @@ def _print_person(person: Person) -> None:
         out.print("  sent:", style="bold")
     for push in person.pushes[:_PUSHES]:
         decided = f", decided as of {_at(push.decided_as_of)}" if push.decided_as_of else ""
+        decided += f" by rules {push.rule_version}: {', '.join(push.reason_codes)}" if push.rule_version else ""
         place = f"{push.target or push.platform} at {push.platform}:{push.account}"
         out.print(
             f"    {_at(push.at)} {push.op} {push.audience} {place}: {push.state} {push.code}({push.reason}{decided})"

@@ -15,7 +15,7 @@ import duckdb
 from dlt_sources.accounts import Account
 from dlt_sources.errors import AudiencesError
 from dlt_sources.platform import Platform
-from orchestration.activation import approvals, baseline, difference, members, plan_records
+from orchestration.activation import approvals, baseline, difference, kept, members, plan_records
 from orchestration.activation.catalogue import Audience, Catalogue, Place
 from orchestration.activation.desired import Desired, desire, nobody
 from orchestration.activation.guards import Findings, holds
@@ -73,6 +73,8 @@ def plan(
             summaries.append(
                 _plan_changes(session, audience, place, owner, findings, in_project=in_project, removes=removes)
             )
+    if not dry_run:
+        kept.keep_decisions(home, connection, catalogue, summaries)
     return summaries
 
 

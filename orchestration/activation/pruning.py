@@ -1,7 +1,7 @@
 """What is let go of after a while: files and rows of plans that ended long ago, and calls that were made long ago.
 
 Suppressions, memberships, withdrawals, approvals and the plans' own rows (what was planned, when, and who approved it)
-are kept for good.
+are kept for good, and so is what was pushed, with its answer and the decision that led to it (`kept`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, or_, select
 
+from orchestration.activation import kept
 from orchestration.activation.ledger import one_of, reading
-from orchestration.activation.state import State, outbox, outcomes, plans
+from orchestration.activation.plan_records import Plan
+from orchestration.activation.state import State, builds, outbox, outcomes, plans
 from orchestration.home import Home
 
 KEPT = timedelta(days=90)
@@ -35,25 +37,38 @@ def prune(home: Home, state: State, now: datetime) -> Pruned:
     """Let go of what ended more than KEPT ago; a row whose end is not known is kept, with its plan's file."""
     before = now - KEPT
     files = rows = 0
-    for plan_id, file in _ended_plans(state, before):
-        path = home.data / file
+    for plan in _ended_plans(state, before):
+        path = home.data / plan.file
+        if path.exists():
+            _keep(home, state, plan)
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
             files += 1
         with contextlib.suppress(OSError):  # others of that build are still there
             path.parent.rmdir()
-        rows += _outcomes(state, plan_id)
+        rows += _outcomes(state, plan.plan_id)
     return Pruned(files=files, outcomes=rows, calls=_calls(state, before))
 
 
-def _ended_plans(state: State, before: datetime) -> list[tuple[str, str]]:
+def _ended_plans(state: State, before: datetime) -> list[Plan]:
     """Plans that ended before, whose outcomes are still there or that never had any."""
     open_rows = select(outcomes.c.plan_id).where(outcomes.c.state == "in_flight")
     ended = (plans.c.status.in_(("applied", "superseded")), plans.c.created_at < before, plans.c.file != "")
     finished = or_(plans.c.finished_at.is_(None), plans.c.finished_at < before)
-    query = select(plans.c.plan_id, plans.c.file).where(*ended, finished, plans.c.plan_id.not_in(open_rows))
+    query = select(plans).where(*ended, finished, plans.c.plan_id.not_in(open_rows))
     with reading(state.deliveries) as connection:
-        return [(row.plan_id, row.file) for row in connection.execute(query)]
+        return list(connection.execute(query))
+
+
+def _keep(home: Home, state: State, plan: Plan) -> None:
+    """Keep what was pushed of a plan, before its file goes."""
+    with reading(state.ledger) as connection:
+        as_of = connection.execute(select(builds.c.as_of).where(builds.c.build_id == plan.build_id)).scalar()
+    with reading(state.deliveries) as connection:
+        sent = connection.execution_options(yield_per=_ROWS).execute(
+            select(outcomes).where(outcomes.c.plan_id == plan.plan_id)
+        )
+        kept.keep_pushed(home.data, plan, as_of, sent.partitions())
 
 
 def _outcomes(state: State, plan_id: str) -> int:

@@ -1,7 +1,6 @@
 """What was sent about a person and what destinations answered: members, rows of plans, calls of the speed lane.
 
-All from the state and the plan files, so a rebuilt warehouse forgets none of it. Files of plans that ended more than 90
-days ago are gone; the members they left stay.
+All from the state, the plan files and what is kept of them for good, so a rebuilt warehouse forgets none of it.
 """
 
 from __future__ import annotations
@@ -10,10 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from sqlalchemy import and_, or_, select
 
+from orchestration.activation import kept
 from orchestration.activation.keys import keyed_hash
 from orchestration.activation.ledger import chunks, reading
 from orchestration.activation.state import State, builds, ledger_keys, memberships, outbox, outcomes, plans
@@ -39,7 +40,8 @@ class Membership:
 class Push:
     """One row of a plan that was sent: what the build of `decided_as_of` held to be right, and what came back.
 
-    `write_id` names it; state: in_flight | accepted | failed | dead | dropped (by the gate) | compensated.
+    `write_id` names it; state: in_flight | accepted | failed | dead | dropped (by the gate) | compensated. What led to
+    it is empty for withdrawals, and for what was planned before it was kept.
     """
 
     write_id: str
@@ -56,6 +58,9 @@ class Push:
     detail: str
     at: datetime
     approved_by: str
+    reason_codes: Sequence[str] = ()
+    evidence_ids: Sequence[str] = ()
+    rule_version: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,13 +110,12 @@ def pushes(data: Path, state: State, person_id: str, records: Sequence[Record]) 
 
 
 def push(data: Path, state: State, write_id: str) -> tuple[Push, str, Record | None] | None:
-    """One row by its write id, with its person and record; None when no plan file holds it any more."""
-    found = _rows(data, state, "row_id = $row", {"row": write_id.rpartition(":")[2]})
-    for row in found:
-        made = _with_outcomes(state, [row])
-        if made and (":" not in write_id or made[0].write_id == write_id):
+    """One row by its write id, with its person and record; None when nothing by that id was ever sent."""
+    rows = _pushed(data, state, "row_id = $row", {"row": write_id.rpartition(":")[2]})
+    for row, made in zip(rows, _with_decisions(data, rows), strict=True):
+        if ":" not in write_id or made.write_id == write_id:
             record = (row["platform"], row["account"], row["record_id"]) if row["record_id"] else None
-            return made[0], row["person_id"], record
+            return made, row["person_id"], record
     return None
 
 
@@ -132,11 +136,19 @@ def calls(state: State, keys: Sequence[str]) -> list[Call]:
 
 
 def _pushes(data: Path, state: State, condition: str, values: Mapping[str, object]) -> list[Push]:
-    made = _with_outcomes(state, _rows(data, state, condition, values))
+    made = _with_decisions(data, _pushed(data, state, condition, values))
     return sorted(made, key=lambda one: (one.at, one.write_id), reverse=True)
 
 
-def _rows(data: Path, state: State, condition: str, values: Mapping[str, object]) -> list[dict[str, str]]:
+def _pushed(data: Path, state: State, condition: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
+    """Rows that were sent: those of plans that are still there, and those that are kept of older ones."""
+    there = _with_outcomes(state, _rows(data, state, condition, values))
+    known = {(row["plan_id"], row["row_id"]) for row in there}
+    older = kept.pushed(data, condition, dict(values))
+    return [*there, *(row for row in older if (row["plan_id"], row["row_id"]) not in known)]
+
+
+def _rows(data: Path, state: State, condition: str, values: Mapping[str, object]) -> list[dict[str, Any]]:
     """Rows of the plan files that are still there, with the plan they belong to."""
     with reading(state.deliveries) as connection:
         query = select(plans.c.plan_id, plans.c.file).where(plans.c.file != "")
@@ -153,7 +165,7 @@ def _rows(data: Path, state: State, condition: str, values: Mapping[str, object]
     return [{"plan_id": files[row[0]], **dict(zip(columns, row[1:], strict=True))} for row in rows]
 
 
-def _with_outcomes(state: State, rows: Sequence[dict[str, str]]) -> list[Push]:
+def _with_outcomes(state: State, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows that were really on their way; a held or superseded plan left none."""
     with reading(state.ledger) as connection:
         as_of = {row.build_id: row.as_of for row in connection.execute(select(builds.c.build_id, builds.c.as_of))}
@@ -165,18 +177,25 @@ def _with_outcomes(state: State, rows: Sequence[dict[str, str]]) -> list[Push]:
                 plans, plans.c.plan_id == row["plan_id"]
             )
             for outcome in connection.execute(joined.where(here)):
-                about = {name: row[name] for name in ("op", "audience", "platform", "account", "target", "reason")}
-                made.append(
-                    Push(
-                        **about,
-                        write_id=f"{row['plan_id'][:12]}:{row['row_id']}",
-                        build_id=outcome.build_id,
-                        decided_as_of=as_of.get(outcome.build_id),
-                        state=outcome.state,
-                        code=outcome.code,
-                        detail=outcome.detail,
-                        at=outcome.changed_at,
-                        approved_by=outcome.approved_by,
-                    )
-                )
+                told = {
+                    "build_id": outcome.build_id, "decided_as_of": as_of.get(outcome.build_id),
+                    "state": outcome.state, "code": outcome.code, "detail": outcome.detail,
+                    "at": outcome.changed_at, "approved_by": outcome.approved_by,
+                }  # fmt: skip
+                made.append(row | told)
+    return made
+
+
+def _with_decisions(data: Path, rows: Sequence[Mapping[str, Any]]) -> list[Push]:
+    """The rows as pushes, each with what its build decided; of several identifiers the eligible one."""
+    known: dict[tuple[int, str, str], kept.Decided] = {}
+    for one in kept.decisions(data, {row["build_id"] for row in rows}, {row["person_id"] for row in rows}):
+        known.setdefault((one.build_id, one.audience, one.person_id), one)
+    made = []
+    for row in rows:
+        led = known.get((row["build_id"], row["audience"], row["person_id"]))
+        about = {name: row[name] for name in Push.__slots__ if name in row}
+        if led is not None:
+            about |= {name: getattr(led, name) for name in ("reason_codes", "evidence_ids", "rule_version")}
+        made.append(Push(write_id=f"{row['plan_id'][:12]}:{row['row_id']}", **about))
     return made

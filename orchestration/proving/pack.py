@@ -63,15 +63,14 @@ def of_person(home: Home, subject: str, folder: Path, *, actor: str) -> Pack:
 def of_send(home: Home, write_id: str, folder: Path, *, actor: str, tell: Tell = lambda text: None) -> Pack:
     """Write the pack about one send: its person, decided anew at the times of the build that the push came from.
 
-    Raises AudiencesError when no plan file holds the write any more.
+    Raises AudiencesError when nothing by that id was sent.
     """
     _refuse(folder, actor)
     with closing(State.of(home)) as state:
         found = sent.push(home.data, state, write_id)
         if found is None:
             raise AudiencesError(
-                f"No plan file holds the write {write_id!r} any more, or it was never sent: `audiences why` lists the "
-                "writes of a person; files of plans that ended more than 90 days ago are gone."
+                f"Nothing was sent by the id {write_id!r}: `audiences why` lists the writes of a person."
             )
         push, person_id, _ = found
         with reading(state.ledger) as connection:

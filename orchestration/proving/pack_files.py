@@ -68,7 +68,14 @@ def files(home: Home, answer: Answer, raw: Sequence[RawRow]) -> dict[str, bytes]
         "consent_history.csv": [_flat(one) for one in statements],
         "suppressions.csv": [_flat(one) for one in facts if one.kind in ("suppression", "registry")],
         "sends.csv": [
-            {"person_id": person.person_id, **asdict(one)} for person in answer.people for one in person.pushes
+            {
+                "person_id": person.person_id,
+                **asdict(one),
+                "reason_codes": " ".join(one.reason_codes),
+                "evidence_ids": " ".join(one.evidence_ids),
+            }
+            for person in answer.people
+            for one in person.pushes
         ],
         "memberships.csv": [
             {"person_id": person.person_id, "audience": audience.audience, **asdict(one)}

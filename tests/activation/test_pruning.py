@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, insert, select, update
 
+from orchestration.activation import sent
+from orchestration.activation.kept import all_files
 from orchestration.activation.pruning import KEPT, Pruned, prune
 from orchestration.activation.state import outbox, outcomes, plans
 from tests.activation.shop import Shop
@@ -61,6 +63,21 @@ def test_what_ended_long_ago_goes_and_the_plan_is_remembered(shop: Shop) -> None
     assert prune(shop.home, shop.state, LATER) == Pruned()
     shop.apply()
     assert shop.on("list:Buyers") == set(range(8)), "a plan that is still open keeps its file"
+
+
+def test_what_was_pushed_and_the_decision_that_led_to_it_stay(shop: Shop) -> None:
+    with shop.open() as connection:
+        connection.execute("UPDATE marts.decisions SET rule_version = 'later', reason_codes = ['withdrawn']")
+    before = sent.pushes(shop.home.data, shop.state, "p2", [])
+    assert [(one.op, one.state, one.build_id, one.reason_codes) for one in before] == [("add", "accepted", 1, ["ok"])]
+    assert before[0].rule_version not in ("", "later")
+    assert prune(shop.home, shop.state, LATER).outcomes == 5
+    assert sent.pushes(shop.home.data, shop.state, "p2", []) == before
+    found = sent.push(shop.home.data, shop.state, before[0].write_id)
+    assert found is not None
+    assert found[0] == before[0]
+    assert found[1] == "p2"
+    assert b"example.com" not in b"".join(path.read_bytes() for path in all_files(shop.home))
 
 
 def test_a_plan_with_a_row_whose_end_is_not_known_is_kept(shop: Shop) -> None:

@@ -37,7 +37,7 @@ _MARTS = """
     ]
     FROM range(1000, $last) AS people (n);
     INSERT INTO marts.decisions
-    SELECT 'p' || n, 'email', 'p' || n || '@example.com', $question, true, ['ok'], [], 'r1', as_of, known_at, NULL
+    SELECT 'p' || n, 'email', 'p' || n || '@example.com', $question, true, true, ['ok'], [], 'r1', as_of, known_at, NULL
     FROM range(1000, $last) AS people (n), marts.clock;
 """
 _JOIN = """

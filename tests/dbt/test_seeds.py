@@ -90,7 +90,11 @@ def test_whoever_reads_a_dated_seed_asks_for_its_dates(name: str) -> None:
     told = f"ref('{name}')"
     files = [file for folder in ("models", "macros") for file in (PROJECT / folder).rglob("*.sql")]
     texts = {file.stem: file.read_text() for file in files}
-    careless = [stem for stem, text in texts.items() if told in text and not re.search(r"in_force\(|effective_|proving_tags\(", text)]
+    careless = [
+        stem
+        for stem, text in texts.items()
+        if told in text and not re.search(r"in_force\(|effective_|proving_tags\(", text)
+    ]
     assert careless == (["identifier_values"] if name == "registries" else [])
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import func, insert, select
 
 from dlt_sources.errors import AudiencesError, ConfigurationError
 from orchestration import restoring, warehouse
-from orchestration.activation import approvals, baseline
+from orchestration.activation import approvals, baseline, sent
 from orchestration.activation.ledger import absorb, record
 from orchestration.activation.state import State, builds, ledger, links, memberships, plans, reviews
 from orchestration.backups import backup
@@ -302,6 +302,14 @@ def test_what_people_decided_and_brought_is_restored(shop: Shop, tmp_path: Path)
         warehouse.ensure_raw(connection, [], [])
         assert receipts.load(new.home, connection) == 1
     assert {stat.S_IMODE(path.stat().st_mode) for path in new.home.receipts.iterdir()} == {0o600}
+
+
+def test_what_was_pushed_and_why_is_restored(shop: Shop, tmp_path: Path) -> None:
+    before = [sent.pushes(shop.home.data, shop.state, f"p{n}", []) for n in range(5)]
+    assert any(one.rule_version for pushes in before for one in pushes)
+    new, _ = restored(shop, tmp_path)
+    shutil.copytree(shop.home.plans, new.home.plans)
+    assert [sent.pushes(new.home.data, new.state, f"p{n}", []) for n in range(5)] == before
 
 
 def test_a_home_with_receipts_is_not_empty(shop: Shop, tmp_path: Path) -> None:

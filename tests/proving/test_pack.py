@@ -104,7 +104,7 @@ def test_a_pack_about_nobody_or_into_a_full_folder_leaves_nothing_behind(shop: S
         pack.of_person(shop.home, "p2@example.com", tmp_path / "pack", actor=" ")
     with pytest.raises(AudiencesError, match="nothing to prove"):
         pack.of_person(shop.home, "nobody@example.com", tmp_path / "pack", actor="jo")
-    with pytest.raises(AudiencesError, match="No plan file holds"):
+    with pytest.raises(AudiencesError, match="Nothing was sent by the id"):
         pack.of_send(shop.home, "abc:def", tmp_path / "pack", actor="jo")
     assert sorted(path.name for path in tmp_path.iterdir() if "pack" in path.name) == []
     with shop.state.deliveries.connect() as connection:
