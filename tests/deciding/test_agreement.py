@@ -1,8 +1,8 @@
 """The oracle and the models answer random histories alike; `make agreement` asks all ten thousand, a test run a part.
 
-Nobody is contacted whom the oracle refuses. Where one person stands alone, less than one answer in two thousand differs;
-in a household one in two hundred, by a reason more beside others. The bounds below are what was measured of the worst
-part and a little more: they may be lowered and never raised.
+Nobody is contacted whom the oracle refuses. Where one person stands alone, less than one answer in two thousand
+differs; in a household one in two hundred, by a reason more beside others. The bounds below are what was measured of
+the worst part and a little more: they may be lowered and never raised.
 """
 
 from __future__ import annotations
