@@ -105,7 +105,7 @@ def shop(tmp_path: Path) -> Shop:
             CREATE SCHEMA seeds; CREATE SCHEMA intermediate;
             CREATE TABLE seeds.reason_codes AS FROM (VALUES
                 ('withdrawn', 'The latest statement is an opt-out.', 'A later grant.'),
-                ('under_age', 'Too young.', 'Nothing until the birthday given in next_change_at.'),
+                ('under_age', 'Too young.', 'Nothing before the birthday on which the person is old enough.'),
                 ('age_level_low', 'The evidence is too weak.', 'A stronger check.'),
                 ('left', 'An event took the person out.', 'Nothing.'),
                 ('no_identifier', 'No valid identifier.', 'Collect one.')) t(code, meaning, next_step);
