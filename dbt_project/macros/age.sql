@@ -13,3 +13,10 @@
 {% macro name_key(name) -%}
     nullif(lower(trim(regexp_replace({{ name }}, '\s+', ' ', 'g'))), '')
 {%- endmacro %}
+
+{# Whether what speaks against somebody and a proof are about one person: by their names, or where one names nobody by
+   whose they are. A proof of somebody who does not use the identifier answers what is said of themselves alone. #}
+{% macro same_person(accuser, proof) -%}
+    coalesce({{ accuser }}.bound_name = {{ proof }}.bound_name, {{ accuser }}.user_id = {{ proof }}.user_id)
+    and ({{ proof }}.is_own or {{ accuser }}.user_id = {{ proof }}.user_id)
+{%- endmacro %}

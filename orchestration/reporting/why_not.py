@@ -135,13 +135,18 @@ def _examples(connection: duckdb.DuckDBPyConnection, audience: Audience) -> dict
             GROUP BY person_id
         ),
         asked AS (
-            SELECT ages.person_id, {{
+            SELECT persons.person_id, {{
                 'category': ages.product_category, 'channel': ages.channel, 'level': ages.required_level,
                 'age': ages.minimum_age, 'country': persons.country, 'region': persons.region
             }} AS asked
-            FROM intermediate.age_state AS ages JOIN marts.persons AS persons USING (person_id)
+            FROM chosen
+            JOIN intermediate.decided_identifiers AS decided
+                ON decided.person_id = chosen.found.person_id
+                AND decided.identifier_type = chosen.found.identifier_type
+                AND decided.identifier = chosen.found.identifier
+            JOIN intermediate.age_state AS ages USING (readers_id)
+            JOIN marts.persons AS persons ON persons.person_id = decided.person_id
             WHERE ages.product_category = $category AND ages.channel = $channel
-                AND ages.person_id IN (SELECT found.person_id FROM chosen)
         )
         SELECT chosen.lead_reason, chosen.found, decisions.next_change_at, turns.left_by, asked.asked
         FROM chosen

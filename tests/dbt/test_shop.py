@@ -40,7 +40,7 @@ def test_every_excluded_buyer_has_the_reason(shop: Build) -> None:
     del reasons["?"]
     assert reasons == {
         "bob@example.com": ["withdrawn"],
-        "tie@example.com": ["withdrawn"],
+        "tie@example.com": ["withdrawn", "no_grant"],
         "dee@example.com": ["unknown"],
         "pending@example.com": ["pending"],
         "bounced@example.com": ["hard_bounce"],
@@ -96,7 +96,7 @@ def test_vape_buyers_need_proof_of_21_where_the_goods_are_lawful(shop: Build) ->
 def test_a_minor_grows_up_on_the_birthday_where_the_day_begins_last(shop: Build) -> None:
     rows = shop.rows(
         "select next_change_at from intermediate.age_state"
-        f" where person_id in ({PERSON_OF.format('young@example.com')}) and product_category = 'vape'"
+        f" where readers_id in ({PERSON_OF.format('young@example.com')}) and product_category = 'vape'"
     )
     assert rows == [(datetime(2027, 1, 15, 12, tzinfo=UTC),)]
 
@@ -223,6 +223,7 @@ def test_quarantine_names_what_did_not_fit_and_never_the_value(shop: Build) -> N
         ("klaviyo", "webhooks", "item_topic", "missing"),
         ("klaviyo", "webhooks", "occurred_at", "missing"),
         ("klaviyo", "webhooks", "payload", "not_an_object"),
+        ("shopify", "consent", "email", "copied_after_opt_out"),
         ("shopify", "consent", "email", "unknown_value"),
         ("shopify", "customers", "email_consent_at", "not_time"),
         ("shopify", "orders", "processed_at", "not_time"),

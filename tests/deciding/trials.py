@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
-from orchestration.deciding.cases import Age, Case, Event, Fact, Link, Record, Scrub, Status
+from orchestration.deciding.cases import Age, Case, Event, Fact, Link, Record, Review, Scrub, Status, Write
 from orchestration.deciding.decide import Answer
 from tests.oracle.histories import NOW, REGISTRIES
 
@@ -95,7 +95,7 @@ def trials(case: Case, chance: Random) -> list[Trial]:
     return [
         Trial("P1: the order of arrival changes nothing", case, _shuffled(case, chance), same),
         Trial("P2: what is told twice changes nothing", case, _repeated(case, chance), same_codes),
-        Trial("P3: an objection makes nobody eligible", case, _objected(case, chance), not_more),
+        Trial("P3: an objection makes nobody eligible", *_objected(case, chance), not_more),
         Trial("P3: a merge makes nobody eligible", *_merged(case, chance.choice(MERGES), chance), not_weaker),
         Trial(
             "P3: an authenticated edge brings proof of age alone",
@@ -161,12 +161,19 @@ def _shuffled(case: Case, chance: Random) -> Case:
 
 
 def _repeated(case: Case, chance: Random) -> Case:
-    chosen = chance.sample(list(case.facts), min(4, len(case.facts)))
+    """Some facts twice; not what a person has read, since they read no more than one."""
+    read = {fact.of for fact in case.facts if isinstance(fact, Review)}
+    unread = [fact for fact in case.facts if fact.id not in read]
+    chosen = chance.sample(unread, min(4, len(unread)))
     return with_facts(case, [*case.facts, *(fact.model_copy(update={"id": f"{fact.id}-again"}) for fact in chosen)])
 
 
-def _objected(case: Case, chance: Random) -> Case:
-    """Something that can only speak against contact: an exact refusal, a suppression, a young or failed check."""
+def _objected(case: Case, chance: Random) -> tuple[Case, Case]:
+    """Something that can only speak against contact: an exact refusal, a suppression, a young or failed check.
+
+    Without writes of ours: a refusal may be the reason that makes a block our own, to end with the refusal.
+    """
+    case = with_facts(case, [fact for fact in case.facts if not isinstance(fact, Write)])
     question = chance.choice(list(case.questions))
     platform, _, name = (question.record or "shopify:main:r0").split(":")
     at = NOW - timedelta(days=chance.choice((1, 20, 400)))
@@ -181,7 +188,7 @@ def _objected(case: Case, chance: Random) -> Case:
         Age(fact="age", **told, **whose, kind="fail"),
         Scrub(fact="scrub", **told, registry=REGISTRIES[0], identifier=question.identifier, result="listed"),
     ]  # fmt: skip
-    return with_facts(case, [*case.facts, chance.choice(made)])
+    return case, with_facts(case, [*case.facts, chance.choice(made)])
 
 
 def _earliest(case: Case) -> datetime:

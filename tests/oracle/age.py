@@ -147,14 +147,14 @@ class AgeOf:
             enough = [one for one in proofs if one.level >= level and one.meets(wanted, self.today)]
             if enough:
                 continue
-            if not proofs and not accusers:
-                reasons.append(("age_no_evidence", []))
-            elif any(one.level >= level for one in proofs):
-                if not any(one.kind == "dob" for one in accusers):
+            # What is said of somebody else is no evidence of this user's age: all reasons are recorded.
+            theirs = [one for one in accusers if one.record is None or one.record in user]
+            if any(one.level >= level for one in proofs):
+                if not any(one.kind == "dob" for one in theirs):
                     reasons.append(("age_level_low", [one.id for one in proofs]))
             elif proofs:
                 reasons.append(("age_level_low", [one.id for one in proofs]))
-            elif not any(one.kind in ("dob", "under") for one in accusers):
+            elif not any(one.kind in ("dob", "under") for one in theirs):
                 reasons.append(("age_no_evidence", []))
         satisfied = any(one.meets(wanted, self.today) for proofs in self.proofs.values() for one in proofs)
         for one in accusers:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-#: Section 2: within this time of another tool's opt-out, a grant that is no act of the person is an echo of a sync.
-ECHO = timedelta(minutes=10)
 #: Section 2, rule 8: how much earlier than our write a platform's clock may show it, and how long it may take over it,
 #: which is the time within which a push is to be confirmed.
 CLOCKS_DIFFER = timedelta(seconds=10)

@@ -126,8 +126,13 @@ def identify(
     links: Sequence[Link],
     reviews: Sequence[Review],
     policy: Mapping[str, Any],
+    apart: frozenset[str] = frozenset(),
 ) -> Identity:
-    """The circles of records, less the joins that were taken back."""
+    """The circles of records, less the joins that were taken back; records `apart` no key joins but for blocks.
+
+    Section 6, changed email: the old key goes on blocking, and is none to target by. So what a record showed once joins
+    it for blocks alone.
+    """
     markets = tuple(str(country) for country in policy["markets"])
     versions: dict[str, list[Version]] = defaultdict(list)
     for fact, when in records:
@@ -137,7 +142,7 @@ def identify(
     identity = Identity({name: versions[name] for name in sorted(versions)}, markets)
     identity.shared, identity.unjoinable = _unjoinable(identity, policy)
     refused = {review.of for review in reviews if review.verdict == "other_person"}
-    _draw(identity, [link for link in links if link.id not in refused])
+    _draw(identity, [link for link in links if link.id not in refused], apart)
     return identity
 
 
@@ -186,7 +191,7 @@ def _unjoinable(identity: Identity, policy: Mapping[str, Any]) -> tuple[frozense
     return frozenset(shared), frozenset(never | shared)
 
 
-def _draw(identity: Identity, links: Sequence[Link]) -> None:
+def _draw(identity: Identity, links: Sequence[Link], apart: frozenset[str]) -> None:
     wide, person, proof = _Circles(), _Circles(), _Circles()
     held: dict[tuple[str, str], str] = {}
     for record, versions in identity.versions.items():
@@ -195,14 +200,14 @@ def _draw(identity: Identity, links: Sequence[Link]) -> None:
         for version in versions:
             for key in version.own - identity.unjoinable:
                 wide.join(record, key)
+            shown = version is versions[-1] and record not in apart
             for theirs, text in version.fact.external_ids.items():
                 if not text.strip():
                     continue
-                wide.join(record, f"external:{theirs}:{text.strip()}")
-                for circles in (person, proof):
+                for circles in (wide, person, proof) if shown else (wide,):
                     circles.join(record, f"external:{theirs}:{text.strip()}")
             email, name = version.email, ids.name_key(version.fact.name)
-            if email and name and _personal(version, identity):
+            if shown and email and name and _personal(version, identity):
                 other = held.setdefault((email, name), record)
                 person.join(record, other)
                 proof.join(record, other)

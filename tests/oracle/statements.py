@@ -40,8 +40,9 @@ def read(
     identity: Identity,
     rules: Rules,
     default_record: str | None,
+    echo: timedelta,
 ) -> list[Statement]:
-    """Every statement of a case, in the order of its time."""
+    """Every statement of a case, in the order of its time; `echo` is how soon after an opt-out a copy is none."""
     reader = Reader(identity, rules, default_record)
     changes = _changes_only(facts)
     said: list[Statement] = []
@@ -51,7 +52,7 @@ def read(
         elif isinstance(fact, Event):
             said += reader.event(fact, when, recorded)
     said += reader.texts([one for one in changes if isinstance(one[0], Text)])
-    said = _without_echoes(_unarchived(said), facts, writes, assumed.ECHO)
+    said = _without_echoes(_unarchived(said), facts, writes, echo)
     said = _without_own_blocks(said, writes, identity)
     return sorted(_reviewed(said, reviews), key=lambda one: (one.when.hi, one.when.lo, one.id, one.state))
 

@@ -53,8 +53,12 @@ class World:
                 when = interval(fact.at, fact.earliest, fact.latest, recorded, skew)
                 facts[type(fact)].append((fact, when, recorded))
         reviews = [fact for fact, _, _ in facts[cases.Review]]
-        links = [fact for fact, _, _ in facts[cases.Link] if fact.retracted is None or fact.retracted > known_at]
-        identity = identify([(fact, when) for fact, when, _ in facts[cases.Record]], links, reviews, policy)
+        stated = [fact for fact, _, _ in sorted(facts[cases.Link], key=lambda link: (link[2], link[0].id))]
+        links = [fact for fact in stated if fact.retracted is None or fact.retracted > known_at]
+        # Section 6: every join is reversible, one by a key too, which somebody reverses by taking the two apart.
+        last = {frozenset(fact.records): fact for fact in stated if fact.reason == "by_hand"}
+        apart = frozenset(fact.records[1] for fact in last.values() if fact not in links)
+        identity = identify([(fact, when) for fact, when, _ in facts[cases.Record]], links, reviews, policy, apart)
         default = next(iter(identity.versions), None)
         said = facts[cases.Status] + facts[cases.Text] + facts[cases.Event]
         writes = [fact for fact, _, _ in facts[cases.Write]]
@@ -64,7 +68,15 @@ class World:
             known_at,
             facts,
             identity,
-            read(said, writes, reviews, identity, rules, default),
+            read(
+                said,
+                writes,
+                reviews,
+                identity,
+                rules,
+                default,
+                timedelta(minutes=int(policy["echo_minutes"])),
+            ),
             default,
         )
 

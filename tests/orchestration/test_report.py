@@ -125,8 +125,11 @@ def shop(tmp_path: Path) -> Shop:
             ALTER TABLE intermediate.age_evidence ADD COLUMN expires_at TIMESTAMPTZ;
             ALTER TABLE intermediate.age_evidence ADD COLUMN recorded_at TIMESTAMPTZ;
             CREATE TABLE intermediate.age_state AS
-                SELECT 'p' || n AS person_id, 'vape' AS product_category, 'email' AS channel, 4 AS required_level,
+                SELECT 'p' || n AS readers_id, 'vape' AS product_category, 'email' AS channel, 4 AS required_level,
                     21 AS minimum_age FROM range(12) t(n);
+            CREATE TABLE intermediate.decided_identifiers AS
+                SELECT 'p' || n AS person_id, 'email' AS identifier_type, 'p' || n || '@example.com' AS identifier,
+                    'p' || n AS readers_id FROM range(12) t(n);
             CREATE TABLE marts.persons AS
                 SELECT 'p' || n AS person_id, 'US' AS country, 'CA' AS region FROM range(12) t(n);
             CREATE TABLE marts.customer_events AS FROM (VALUES

@@ -1,5 +1,10 @@
+-- Of each person as such, whatever the identifier.
 with ages as (
-    select * from {{ ref('age_state') }}
+    select ages.*
+    from {{ ref('age_state') }} as ages
+    inner join {{ ref('decided_identifiers') }} as people
+        on ages.readers_id = people.readers_id
+    where people.identifier_type = 'person'
 ),
 
 judged as (

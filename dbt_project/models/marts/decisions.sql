@@ -35,16 +35,6 @@ ages as (
     select * from {{ ref('age_state') }}
 ),
 
--- Whoever else uses an identifier must be of age, too.
-others as (
-    select * from {{ ref('other_users_ages') }}
-),
-
--- Nor may anybody whom they may be, or share an identifier with, be too young.
-circles as (
-    select * from {{ ref('circle_ages') }}
-),
-
 coming as (
     select * from {{ ref('coming_facts') }}
 ),
@@ -90,19 +80,10 @@ known as (
             else checked.stale_at
         end as registry_stale_at,
 
-        ages.person_id is not null as is_age_judged,
-        flatten([
-            coalesce(ages.reason_codes, []),
-            coalesce(others.reason_codes, []),
-            coalesce(circles.reason_codes, [])
-        ]) as age_codes,
-        flatten([
-            coalesce(ages.age_evidence_ids, []),
-            coalesce(others.age_evidence_ids, []),
-            coalesce(circles.age_evidence_ids, [])
-        ]) as age_evidence_ids,
-        least(ages.next_change_at, others.next_change_at, circles.next_change_at)
-            as age_changes_at
+        ages.readers_id is not null as is_age_judged,
+        coalesce(ages.reason_codes, []) as age_codes,
+        coalesce(ages.age_evidence_ids, []) as age_evidence_ids,
+        ages.next_change_at as age_changes_at
     from grants
     left join blocks
         on
@@ -110,7 +91,7 @@ known as (
             and grants.identifier_type = blocks.identifier_type
             and grants.identifier = blocks.identifier
             and grants.question_id = blocks.question_id
-    left join minors on grants.person_id = minors.person_id
+    left join minors on grants.readers_id = minors.readers_id
     left join coming on grants.person_id = coming.person_id
     left join registries on grants.question_id = registries.question_id
     left join checked
@@ -119,21 +100,9 @@ known as (
         on grants.question_id = listed.question_id and grants.identifier = listed.identifier
     left join ages
         on
-            grants.person_id = ages.person_id
+            grants.readers_id = ages.readers_id
             and grants.product_category = ages.product_category
             and grants.channel = ages.channel
-    left join others
-        on
-            grants.person_id = others.person_id
-            and grants.identifier_type = others.identifier_type
-            and grants.identifier = others.identifier
-            and grants.product_category = others.product_category
-            and grants.channel = others.channel
-    left join circles
-        on
-            grants.person_id = circles.person_id
-            and grants.product_category = circles.product_category
-            and grants.channel = circles.channel
 ),
 
 -- Every reason that speaks against it.

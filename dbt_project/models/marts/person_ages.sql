@@ -1,47 +1,45 @@
 {{ config(materialized='view') }}
 {% set categories = ['alcohol', 'vape', 'tobacco', 'cannabis', 'adult'] %}
 
-with found as (
+-- Of each person as such, whatever the identifier.
+with people as (
     select
         person_id,
-        product_category,
-        reason_codes
-    from {{ ref('age_state') }}
-    union all
-    select
-        person_id,
-        product_category,
-        reason_codes
-    from {{ ref('circle_ages') }}
+        readers_id
+    from {{ ref('decided_identifiers') }}
+    where identifier_type = 'person'
 ),
 
 minors as (
-    select person_id from {{ ref('minors') }}
+    select readers_id from {{ ref('minors') }}
     where is_minor or is_child
 ),
 
 judged as (
     select
-        found.person_id,
-        found.product_category,
+        people.person_id,
+        ages.product_category,
         -- The age alone: what may be sent on which channel, decisions say.
-        not bool_or(list_has_any(found.reason_codes, [
+        not bool_or(list_has_any(ages.reason_codes, [
             'category_prohibited_there', 'jurisdiction_unknown', 'age_no_evidence',
             'age_level_low', 'age_conflict', 'under_age'
         ])) as is_of_age
-    from found
-    anti join minors on found.person_id = minors.person_id
-    group by found.person_id, found.product_category
+    from people
+    inner join {{ ref('age_state') }} as ages on people.readers_id = ages.readers_id
+    anti join minors on people.readers_id = minors.readers_id
+    group by people.person_id, ages.product_category
 ),
 
 proven as (
     select
-        person_id,
-        product_category,
-        max(level) as level
-    from {{ ref('judged_age_evidence') }}
-    where is_proof and today >= of_age_on
-    group by person_id, product_category
+        people.person_id,
+        evidence.product_category,
+        max(evidence.level) as level
+    from people
+    inner join {{ ref('judged_age_evidence') }} as evidence
+        on people.readers_id = evidence.readers_id
+    where evidence.is_own and evidence.is_proof and evidence.today >= evidence.of_age_on
+    group by people.person_id, evidence.product_category
 )
 
 select

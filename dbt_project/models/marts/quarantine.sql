@@ -38,6 +38,20 @@ select
     recorded_at as seen_at
 from {{ ref('consent_events') }}
 where method = 'unseen_value'
+union all
+-- A tool that opts people in again whom another let out is one to look after.
+select
+    statements.platform,
+    statements.account,
+    'consent' as object,
+    statements.record_id,
+    statements.consent_event_id as payload_hash,
+    statements.channel as field,
+    'copied_after_opt_out' as reason,
+    statements.recorded_at as seen_at
+from {{ ref('consent_events') }} as statements
+semi join {{ ref('copied_grants') }} as copies
+    on statements.consent_event_id = copies.consent_event_id
 {%- if not var('cases', false) %}
 union all
 select

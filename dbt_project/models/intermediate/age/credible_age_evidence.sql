@@ -32,6 +32,7 @@ expiries as (
 named as (
     select
         evidence.*,
+        records.record_key,
         {{ name_key('evidence.bound_name') }} as given_name,
         {{ name_key("concat_ws(' ', records.first_name, records.last_name)") }} as record_name
     from evidence
@@ -102,6 +103,7 @@ taken_over as (
 select
     evidence.age_evidence_id,
     evidence.person_id,
+    evidence.record_key,
     evidence.world,
     evidence.kind,
     evidence.level,

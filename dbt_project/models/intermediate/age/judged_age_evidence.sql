@@ -1,21 +1,23 @@
 with rules as (
-    select * from {{ ref('person_age_rules') }}
+    select * from {{ ref('readers_age_rules') }}
 ),
 
 evidence as (
     select
         *,
         verified_at::date as verified_on
-    from {{ ref('credible_age_evidence') }}
+    from {{ ref('readers_evidence') }}
 )
 
 select
-    rules.person_id,
+    rules.readers_id,
     rules.product_category,
     rules.channel,
     rules.time_zone,
     rules.today,
     evidence.age_evidence_id,
+    evidence.user_id,
+    evidence.is_own,
     evidence.kind,
     evidence.level,
     evidence.bound_name,
@@ -64,7 +66,7 @@ select
             end
     end as of_age_on
 from rules
-inner join evidence on rules.person_id = evidence.person_id
+inner join evidence on rules.readers_id = evidence.readers_id
 where
     evidence.kind <> 'dob'
     or (evidence.value < rules.today and {{ birthday('evidence.value', 115) }} > rules.today)

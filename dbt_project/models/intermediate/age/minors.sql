@@ -2,15 +2,29 @@ with young as (
     select * from {{ ref('young_people') }}
 ),
 
-components as (
+users as (
     select
-        records.person_id,
-        records.world,
-        records.record_key,
-        components.circle
-    from {{ ref('person_records') }} as records
-    inner join {{ ref('identity_components') }} as components
-        on records.record_key = components.record_key
+        readers_id,
+        world,
+        user_id
+    from {{ ref('identifier_users') }}
+),
+
+records as (
+    select * from {{ ref('record_users') }}
+),
+
+young_circles as (
+    select distinct
+        young.readers_id,
+        young.age_evidence_ids,
+        young.is_child,
+        young.next_change_at,
+        records.circle
+    from young
+    inner join users on young.readers_id = users.readers_id
+    inner join records on users.user_id = records.user_id
+    where young.is_minor or young.is_child
 ),
 
 -- Whoever has an address at a school may be a pupil of it.
@@ -40,24 +54,24 @@ at_school as (
     where keys.key_type = 'email'
 ),
 
--- A minor closes every identifier that they may share with somebody.
+-- A minor closes every identifier that they may share with somebody. Readers of several circles
+-- share nothing beyond what they read: an office's address, say.
 suspected as (
     select
-        components.circle,
-        young.age_evidence_ids,
-        young.is_child,
-        young.next_change_at
-    from young
-    inner join components on young.person_id = components.person_id
-    where young.is_minor or young.is_child
+        circle,
+        age_evidence_ids,
+        is_child,
+        next_change_at
+    from young_circles
+    qualify count(*) over (partition by readers_id) = 1
     union all
     select
-        components.circle,
+        records.circle,
         []::varchar[] as age_evidence_ids,
         false as is_child,
         null as next_change_at
     from at_school
-    inner join components on at_school.record_key = components.record_key
+    inner join records on at_school.record_key = records.record_key
 ),
 
 circles as (
@@ -70,32 +84,42 @@ circles as (
     group by circle
 ),
 
+touched as (
+    select distinct
+        records.user_id,
+        circles.*
+    from records
+    inner join circles on records.circle = circles.circle
+),
+
 suspects as (
     select
-        components.person_id,
-        components.world,
-        list_sort(list_distinct(flatten(list(circles.age_evidence_ids)))) as age_evidence_ids,
-        bool_or(circles.is_child) as is_child,
-        min(circles.next_change_at) as next_change_at
-    from components
-    inner join circles on components.circle = circles.circle
-    group by components.person_id, components.world
+        users.readers_id,
+        users.world,
+        list_sort(list_distinct(flatten(list(touched.age_evidence_ids)))) as age_evidence_ids,
+        bool_or(touched.is_child) as is_child,
+        min(touched.next_change_at) as next_change_at
+    from users
+    inner join touched on users.user_id = touched.user_id
+    group by users.readers_id, users.world
 ),
 
 told as (
     select * from young
-    where may_consent_from is not null
+    where may_consent_from is not null or is_minor or is_child
 )
 
 select
-    coalesce(suspects.person_id, told.person_id) as person_id,
+    coalesce(suspects.readers_id, told.readers_id) as readers_id,
     coalesce(suspects.world, told.world) as world,
-    coalesce(suspects.age_evidence_ids, told.age_evidence_ids) as age_evidence_ids,
-    suspects.person_id is not null as is_minor,
-    coalesce(suspects.is_child, false) as is_child,
+    list_sort(list_distinct(list_concat(
+        suspects.age_evidence_ids, told.age_evidence_ids
+    ))) as age_evidence_ids,
+    suspects.readers_id is not null or told.is_minor or told.is_child as is_minor,
+    coalesce(suspects.is_child, false) or coalesce(told.is_child, false) as is_child,
     -- What was agreed to before that day was never agreed to.
     told.may_consent_from,
     told.time_zone,
-    suspects.next_change_at
+    least(suspects.next_change_at, told.next_change_at) as next_change_at
 from suspects
-full join told on suspects.person_id = told.person_id
+full join told on suspects.readers_id = told.readers_id

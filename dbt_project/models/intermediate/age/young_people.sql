@@ -8,20 +8,20 @@ with clock as (
     from {{ ref('clock') }} as clock
 ),
 
-persons as (
+readers as (
     select
-        persons.person_id,
-        persons.world,
-        coalesce(persons.time_zone, clock.unknown_time_zone) as time_zone,
+        readers.readers_id,
+        readers.world,
+        coalesce(readers.time_zone, clock.unknown_time_zone) as time_zone,
         clock.as_of,
         clock.floor_age,
         clock.child_age
-    from {{ ref('persons') }} as persons
-    inner join clock on persons.world = clock.world
+    from {{ ref('readers') }} as readers
+    inner join clock on readers.world = clock.world
 ),
 
 places as (
-    select * from {{ ref('person_places') }}
+    select * from {{ ref('readers_places') }}
 ),
 
 ages as (
@@ -67,23 +67,23 @@ consents as (
 -- Where several countries count, the one that protects longest does.
 limits as (
     select
-        persons.*,
-        (persons.as_of at time zone persons.time_zone)::date as today,
+        readers.*,
+        (readers.as_of at time zone readers.time_zone)::date as today,
         max(coalesce(
-            greatest(there.consent_age, here.consent_age), anywhere.consent_age, persons.child_age
+            greatest(there.consent_age, here.consent_age), anywhere.consent_age, readers.child_age
         )) as consent_age
-    from persons
-    left join places on persons.person_id = places.person_id
+    from readers
+    inner join places on readers.readers_id = places.readers_id
     left join consents as there
         on
-            persons.world = there.world
+            readers.world = there.world
             and places.country = there.country
             and coalesce(places.region, '?') = there.region
     left join consents as here
-        on persons.world = here.world and places.country = here.country and here.region = '*'
+        on readers.world = here.world and places.country = here.country and here.region = '*'
     left join consents as anywhere
         on
-            persons.world = anywhere.world
+            readers.world = anywhere.world
             and anywhere.country = '*'
             and anywhere.region = '*'
     group by all
@@ -93,6 +93,8 @@ judged as (
     select
         limits.*,
         evidence.age_evidence_id,
+        evidence.user_id,
+        evidence.is_own,
         evidence.kind,
         evidence.level,
         evidence.bound_name,
@@ -119,8 +121,8 @@ judged as (
         end as consent_age_on,
         case when evidence.kind = 'under' then evidence.threshold end as under_age
     from limits
-    inner join {{ ref('credible_age_evidence') }} as evidence
-        on limits.person_id = evidence.person_id
+    inner join {{ ref('readers_evidence') }} as evidence
+        on limits.readers_id = evidence.readers_id
     where
         evidence.kind in ('over', 'under')
         or (
@@ -137,12 +139,14 @@ proofs as (
 
 -- As in age_state: a birth date yields to stronger proof, a failed check to later proof.
 overruled as (
-    select judged.age_evidence_id
+    select distinct
+        judged.readers_id,
+        judged.age_evidence_id
     from judged
     inner join proofs
         on
-            judged.person_id = proofs.person_id
-            and coalesce(judged.bound_name = proofs.bound_name, true)
+            judged.readers_id = proofs.readers_id
+            and {{ same_person('judged', 'proofs') }}
     where
         (judged.kind = 'dob' and proofs.level > judged.level)
         or (
@@ -153,44 +157,50 @@ overruled as (
         )
 ),
 
--- The day before which no consent counts. What outweighs a birth date now says nothing of the time
--- before its own day.
+-- What outweighs a birth date now says nothing of the time before its own day.
+outweighed as (
+    select
+        born.readers_id,
+        born.age_evidence_id,
+        min(stronger.consent_age_on) as consent_age_on
+    from judged as born
+    inner join judged as stronger
+        on
+            born.readers_id = stronger.readers_id
+            and {{ same_person('born', 'stronger') }}
+    where born.kind = 'dob' and stronger.is_proof and born.level < stronger.level
+    group by born.readers_id, born.age_evidence_id
+),
+
+-- The day before which no consent counts.
 capable as (
     select
-        person_id,
-        world,
-        time_zone,
-        max(consent_age_on) as may_consent_from
-    from (
-        select
-            born.person_id,
-            born.world,
-            born.time_zone,
-            least(born.consent_age_on, min(stronger.consent_age_on)) as consent_age_on
-        from judged as born
-        left join judged as stronger
-            on
-                born.person_id = stronger.person_id
-                and coalesce(born.bound_name = stronger.bound_name, true)
-                and stronger.is_proof
-                and born.level < stronger.level
-        where born.kind = 'dob'
-        group by
-            born.person_id, born.world, born.time_zone, born.age_evidence_id, born.consent_age_on
-    ) as dates
-    group by person_id, world, time_zone
+        born.readers_id,
+        born.world,
+        born.time_zone,
+        max(least(born.consent_age_on, outweighed.consent_age_on)) as may_consent_from
+    from judged as born
+    left join outweighed
+        on
+            born.readers_id = outweighed.readers_id
+            and born.age_evidence_id = outweighed.age_evidence_id
+    where born.kind = 'dob'
+    group by born.readers_id, born.world, born.time_zone
 ),
 
 suspicions as (
-    select * from judged
-    where
-        kind in ('dob', 'under')
-        and age_evidence_id not in (select age_evidence_id from overruled)
+    select judged.*
+    from judged
+    anti join overruled
+        on
+            judged.readers_id = overruled.readers_id
+            and judged.age_evidence_id = overruled.age_evidence_id
+    where judged.kind in ('dob', 'under')
 ),
 
 summed as (
     select
-        person_id,
+        readers_id,
         world,
         time_zone,
         today,
@@ -200,11 +210,11 @@ summed as (
         coalesce(bool_or(under_age between 1 and floor_age), false) as is_under_floor,
         coalesce(bool_or(under_age between 1 and consent_age), false) as is_under_consent
     from suspicions
-    group by person_id, world, time_zone, today
+    group by readers_id, world, time_zone, today
 )
 
 select
-    coalesce(summed.person_id, capable.person_id) as person_id,
+    coalesce(summed.readers_id, capable.readers_id) as readers_id,
     coalesce(summed.world, capable.world) as world,
     coalesce(summed.age_evidence_ids, []) as age_evidence_ids,
     coalesce(summed.time_zone, capable.time_zone) as time_zone,
@@ -219,4 +229,4 @@ select
             then summed.floor_age_on::timestamp at time zone summed.time_zone
     end as next_change_at
 from summed
-full join capable on summed.person_id = capable.person_id
+full join capable on summed.readers_id = capable.readers_id

@@ -162,10 +162,47 @@ coming as (
         changes.changes_at as comes_at
     from {{ ref('rule_changes') }} as changes
     inner join records on changes.world = records.world
+),
+
+found as (
+    select
+        person_id,
+        min(comes_at) as comes_at
+    from coming
+    group by person_id
+),
+
+-- What comes for one who uses an identifier may change the answer for all who do.
+users as (
+    select distinct
+        readers.readers_id,
+        records.person_id
+    from {{ ref('identifier_users') }} as readers
+    inner join {{ ref('record_users') }} as records on readers.user_id = records.user_id
+    where readers.readers_id <> readers.user_id
+),
+
+together as (
+    select
+        users.readers_id,
+        min(found.comes_at) as comes_at
+    from users
+    inner join found on users.person_id = found.person_id
+    group by users.readers_id
+),
+
+told_all as (
+    select * from found
+    union all
+    select
+        users.person_id,
+        together.comes_at
+    from users
+    inner join together on users.readers_id = together.readers_id
 )
 
 select
     person_id,
     min(comes_at) as comes_at
-from coming
+from told_all
 group by person_id

@@ -10,14 +10,22 @@ bases as (
 places as (
     select
         *,
-        count(*) over (partition by person_id) as place_count
-    from {{ ref('person_places') }}
+        count(*) over (partition by readers_id) as place_count
+    from {{ ref('readers_places') }}
 ),
 
 keys as (
-    select * from {{ ref('person_keys') }}
+    select
+        keys.*,
+        decided.readers_id
+    from {{ ref('person_keys') }} as keys
+    inner join {{ ref('decided_identifiers') }} as decided
+        on
+            keys.person_id = decided.person_id
+            and keys.identifier_type = decided.identifier_type
+            and keys.identifier = decided.identifier
     -- An address that everybody has says nothing of anybody.
-    where is_shared is not true
+    where keys.is_shared is not true
 ),
 
 goods as (
@@ -27,10 +35,10 @@ goods as (
     from {{ ref('questions') }}
 ),
 
--- A ground must be good wherever the person may live.
+-- A ground must be good wherever any user of the identifier may live.
 lawful as (
     select
-        places.person_id,
+        places.readers_id,
         bases.basis,
         bases.channel,
         min(bases.period) as months
@@ -38,7 +46,7 @@ lawful as (
     inner join clock on places.world = clock.world
     inner join bases
         on places.country = bases.country and {{ in_force('bases', 'clock.as_of') }}
-    group by places.person_id, bases.basis, bases.channel
+    group by places.readers_id, bases.basis, bases.channel
     having count(*) = any_value(places.place_count)
 ),
 
@@ -61,7 +69,10 @@ acts as (
     inner join clock on events.world = clock.world
     where
         events.event_name in ('order_placed', 'inquiry')
-        and events.person_id in (select lawful.person_id from lawful)
+        and events.person_id in (
+            select keys.person_id from keys
+            semi join lawful on keys.readers_id = lawful.readers_id
+        )
         and events.occurred_at <= clock.as_of
         and events.recorded_at <= clock.known_at
 ),
@@ -113,6 +124,8 @@ grounds as (
         statements.account,
         statements.effective_lo as given_at
     from {{ ref('consent_events') }} as statements
+    anti join {{ ref('copied_grants') }} as copies
+        on statements.consent_event_id = copies.consent_event_id
     inner join clock on statements.world = clock.world
     inner join keys
         on
@@ -142,14 +155,14 @@ granted as (
         stale.stale_since is null as is_fresh,
         stale.stale_at
     from grounds
-    inner join lawful
-        on grounds.person_id = lawful.person_id and grounds.basis = lawful.basis
     inner join keys
+        on grounds.person_id = keys.person_id and grounds.identifier = keys.identifier
+    inner join lawful
         on
-            grounds.person_id = keys.person_id
+            keys.readers_id = lawful.readers_id
+            and grounds.basis = lawful.basis
             and keys.identifier_type
             = case lawful.channel when 'email' then 'email' else 'phone' end
-            and grounds.identifier = keys.identifier
     inner join clock on keys.world = clock.world
     left join {{ ref('source_freshness') }} as stale
         on grounds.platform = stale.platform and grounds.account = stale.account

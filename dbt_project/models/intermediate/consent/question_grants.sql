@@ -32,13 +32,9 @@ implied as (
     select * from {{ ref('implied_grants') }}
 ),
 
+-- The law where any user of an identifier lives holds for whatever is sent to it.
 law as (
-    select * from {{ ref('person_grant_rules') }}
-),
-
--- The law where other users of an identifier live holds for whatever is sent to it.
-users_law as (
-    select * from {{ ref('users_grant_rules') }}
+    select * from {{ ref('readers_grant_rules') }}
 ),
 
 known as (
@@ -46,6 +42,7 @@ known as (
         keys.person_id,
         keys.identifier_type,
         keys.identifier,
+        keys.readers_id,
         keys.is_nobodys,
         keys.is_anybodys,
         questions.question_id,
@@ -105,19 +102,14 @@ known as (
             as implied_on,
 
         case questions.channel
-            when 'email' then law.email_needs_grant or coalesce(users_law.email_needs_grant, false)
-            when 'ads_audience' then law.ads_need_grant or coalesce(users_law.ads_need_grant, false)
+            when 'email' then law.email_needs_grant
+            when 'ads_audience' then law.ads_need_grant
             else true
         end as needs_grant,
         -- Texts and calls want express consent in the US too.
-        law.needs_express
-        or coalesce(users_law.needs_express, false)
-        or questions.channel in ('sms', 'mms', 'voice') as needs_express,
-        -- What one country's law implies, it does not imply for users who live elsewhere.
-        coalesce(users_law.is_of_one_country, true) as is_of_one_country,
-        coalesce(law.is_place_unknown, true)
-        or coalesce(users_law.is_place_unknown, false) as is_place_unknown,
-        law.may_be_us or coalesce(users_law.may_be_us, false) as may_be_us,
+        law.needs_express or questions.channel in ('sms', 'mms', 'voice') as needs_express,
+        coalesce(law.is_place_unknown, true) as is_place_unknown,
+        law.may_be_us,
 
         minors.may_consent_from,
         ages.born_of_age_on,
@@ -131,10 +123,10 @@ known as (
             and keys.identifier_type = blocks.identifier_type
             and keys.identifier = blocks.identifier
             and questions.question_id = blocks.question_id
-    left join minors on keys.person_id = minors.person_id
+    left join minors on keys.readers_id = minors.readers_id
     left join ages
         on
-            keys.person_id = ages.person_id
+            keys.readers_id = ages.readers_id
             and questions.product_category = ages.product_category
             and questions.channel = ages.channel
     left join reassigned on keys.identifier = reassigned.identifier
@@ -153,11 +145,7 @@ known as (
             and keys.identifier = implied.identifier
             and questions.channel = implied.channel
             and questions.product_category = implied.product_category
-    left join law on keys.person_id = law.person_id
-    left join users_law
-        on
-            keys.identifier_type = users_law.identifier_type
-            and keys.identifier = users_law.identifier
+    left join law on keys.readers_id = law.readers_id
 ),
 
 granted as (
@@ -174,7 +162,6 @@ granted as (
         and (is_express or not needs_express) as has_grant,
         -- Nor does the law imply again what somebody once ended.
         implied_until is not null
-        and is_of_one_country
         and not is_reopened
         and coalesce(implied_at > erased_at, erased_at is null) as has_ground
     from known
@@ -223,6 +210,7 @@ select
     person_id,
     identifier_type,
     identifier,
+    readers_id,
     is_nobodys,
     is_anybodys,
     question_id,

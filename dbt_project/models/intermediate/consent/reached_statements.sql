@@ -1,31 +1,37 @@
 {{ config(materialized='view') }}
 
 -- Our own write of a block by hand is no statement: the block itself speaks as long as it stands.
-with statements as (
+-- Nor is what another tool copies after an opt-out.
+with copies as (
+    select * from {{ ref('copied_grants') }}
+),
+
+statements as (
     select
-        consent_event_id,
-        platform,
-        account,
-        world,
-        identifier_type,
-        identifier,
-        suppression_keys,
-        sender,
-        channel,
-        purpose,
-        topic,
-        state,
-        basis,
-        actor,
-        scope,
-        has_evidence,
-        category,
-        effective_lo,
-        effective_hi,
-        recorded_at,
-        expires_at
-    from {{ ref('consent_events') }}
-    where origin_write_id is null
+        statements.consent_event_id,
+        statements.platform,
+        statements.account,
+        statements.world,
+        statements.identifier_type,
+        statements.identifier,
+        statements.suppression_keys,
+        statements.sender,
+        statements.channel,
+        statements.purpose,
+        statements.topic,
+        statements.state,
+        statements.basis,
+        statements.actor,
+        statements.scope,
+        statements.has_evidence,
+        statements.category,
+        statements.effective_lo,
+        statements.effective_hi,
+        statements.recorded_at,
+        statements.expires_at
+    from {{ ref('consent_events') }} as statements
+    anti join copies on statements.consent_event_id = copies.consent_event_id
+    where statements.origin_write_id is null
 ),
 
 -- Whom a withdrawal reaches beyond the identifier it names.

@@ -36,7 +36,7 @@ select
     null::varchar as topic,
     readings.platform || ' ' || readings.field as source,
     coalesce(readings.valid_lo, '-infinity'::timestamptz) as effective_lo,
-    least(coalesce(readings.valid_hi, readings.recorded_at), readings.recorded_at) as effective_at,
+    coalesce(readings.valid_hi, readings.recorded_at) as effective_at,
     readings.recorded_at,
     null::timestamptz as ended_at,
     readings.read_channel as said_on,

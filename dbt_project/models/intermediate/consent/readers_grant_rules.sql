@@ -6,21 +6,17 @@ with clock as (
     from {{ ref('clock') }} as clock
 ),
 
-persons as (
-    select * from {{ ref('persons') }}
-),
-
 places as (
     select
         *,
         case when country in {{ european_union() }} then 'EU' else country end as place_of_law
-    from {{ ref('person_places') }}
+    from {{ ref('readers_places') }}
 )
 
 -- Where several places count, or none is known, the strictest law does.
 select
-    persons.person_id,
-    persons.world,
+    places.readers_id,
+    places.world,
     bool_or(
         places.country is distinct from 'US' or clock.us_email_needs_grant
     ) as email_needs_grant,
@@ -31,7 +27,6 @@ select
     bool_or(places.country is distinct from 'US') as needs_express,
     bool_or(places.country is null) as is_place_unknown,
     bool_or(places.country is null or places.country = 'US') as may_be_us
-from persons
-inner join clock on persons.world = clock.world
-left join places on persons.person_id = places.person_id
-group by persons.person_id, persons.world
+from places
+inner join clock on places.world = clock.world
+group by places.readers_id, places.world
