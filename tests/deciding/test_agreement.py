@@ -8,7 +8,6 @@ the worst part and a little more: they may be lowered and never raised.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -28,9 +27,7 @@ PARTS = 10
         pytest.param(False, 0.011, id="a household"),
     ],
 )
-def test_the_oracle_and_the_models_answer_random_histories_alike(tmp_path: Path, alone: bool, differing: float) -> None:
-    home = Home(tmp_path)
-    home.data.mkdir()
+def test_the_oracle_and_the_models_answer_random_histories_alike(home: Home, alone: bool, differing: float) -> None:
     part = datetime.now(UTC).toordinal() % PARTS
     cases = [numbered(number, alone=alone) for number in range(part, HISTORIES, PARTS)]
     asked = sum(len(case.questions) for case in cases)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
-import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -25,13 +24,6 @@ HISTORIES = 40
 #: The writes of our destinations; anything else is in a platform's own words.
 OURS = ("add", "remove", "suppress")
 many = st.lists(st.integers(0, 999_999), min_size=HISTORIES, max_size=HISTORIES, unique=True)
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    home = Home(tmp_path_factory.mktemp("properties"))
-    home.data.mkdir()
-    return home
 
 
 @settings(max_examples=1, derandomize=True, phases=[Phase.generate], database=None)
