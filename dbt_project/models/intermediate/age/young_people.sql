@@ -213,6 +213,7 @@ answers as (
         min(answered.answered_until) as answered_until
     from limits
     inner join answered on limits.readers_id = answered.readers_id
+    where answered.answered_until is not null
     group by limits.readers_id, limits.world, limits.time_zone
 ),
 
