@@ -65,6 +65,7 @@ known as (
             false
         ) as is_too_young,
         minors.next_change_at as grows_up_at,
+        minors.answered_until,
 
         listed.fact_id as listing_id,
         listed.consent_lifts as consent_lifts_listing,
@@ -137,7 +138,8 @@ considered as (
             next_change_at,
             age_changes_at,
             registry_stale_at,
-            case when purpose = 'marketing' and is_too_young then grows_up_at end
+            case when purpose = 'marketing' and is_too_young then grows_up_at end,
+            case when purpose = 'marketing' then answered_until end
         ) as turns_at
     from known
 ),

@@ -106,7 +106,11 @@ suspects as (
 
 told as (
     select * from young
-    where may_consent_from is not null or is_minor or is_child
+    where
+        may_consent_from is not null
+        or answered_until is not null
+        or is_minor
+        or is_child
 )
 
 select
@@ -120,6 +124,7 @@ select
     -- What was agreed to before that day was never agreed to.
     told.may_consent_from,
     told.time_zone,
+    told.answered_until,
     least(suspects.next_change_at, told.next_change_at) as next_change_at
 from suspects
 full join told on suspects.readers_id = told.readers_id

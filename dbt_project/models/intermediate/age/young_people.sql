@@ -100,6 +100,7 @@ judged as (
         evidence.bound_name,
         evidence.verified_at,
         evidence.recorded_at,
+        evidence.stands_until,
         evidence.is_bound
         and not evidence.is_dead
         and coalesce(evidence.stands_until > limits.as_of, true) as is_proof,
@@ -139,9 +140,10 @@ proofs as (
 
 -- As in age_state: a birth date yields to stronger proof, a failed check to later proof.
 overruled as (
-    select distinct
+    select
         judged.readers_id,
-        judged.age_evidence_id
+        judged.age_evidence_id,
+        min(proofs.stands_until) as answered_until
     from judged
     inner join proofs
         on
@@ -155,6 +157,7 @@ overruled as (
             and proofs.level > 2
             and proofs.verified_at > coalesce(judged.verified_at, judged.recorded_at)
         )
+    group by judged.readers_id, judged.age_evidence_id
 ),
 
 -- What outweighs a birth date now says nothing of the time before its own day.
@@ -162,7 +165,8 @@ outweighed as (
     select
         born.readers_id,
         born.age_evidence_id,
-        min(stronger.consent_age_on) as consent_age_on
+        min(stronger.consent_age_on) as consent_age_on,
+        min(stronger.stands_until) as answered_until
     from judged as born
     inner join judged as stronger
         on
@@ -186,6 +190,31 @@ capable as (
             and born.age_evidence_id = outweighed.age_evidence_id
     where born.kind = 'dob'
     group by born.readers_id, born.world, born.time_zone
+),
+
+answered as (
+    select
+        readers_id,
+        answered_until
+    from overruled
+    union all
+    select
+        readers_id,
+        answered_until
+    from outweighed
+),
+
+-- When a proof ends that answered something, that may come to count.
+answers as (
+    select
+        limits.readers_id,
+        limits.world,
+        limits.time_zone,
+        min(answered.answered_until) as answered_until
+    from limits
+    inner join answered on limits.readers_id = answered.readers_id
+    where answered.answered_until is not null
+    group by limits.readers_id, limits.world, limits.time_zone
 ),
 
 suspicions as (
@@ -214,14 +243,15 @@ summed as (
 )
 
 select
-    coalesce(summed.readers_id, capable.readers_id) as readers_id,
-    coalesce(summed.world, capable.world) as world,
+    coalesce(summed.readers_id, capable.readers_id, answers.readers_id) as readers_id,
+    coalesce(summed.world, capable.world, answers.world) as world,
     coalesce(summed.age_evidence_ids, []) as age_evidence_ids,
-    coalesce(summed.time_zone, capable.time_zone) as time_zone,
+    coalesce(summed.time_zone, capable.time_zone, answers.time_zone) as time_zone,
     coalesce(summed.is_under_floor or summed.today < summed.floor_age_on, false) as is_minor,
     -- Too young to consent to the use of their data: not written to at all.
     coalesce(summed.is_under_consent or summed.today < summed.consent_age_on, false) as is_child,
     capable.may_consent_from,
+    answers.answered_until,
     case
         when summed.today < summed.consent_age_on
             then summed.consent_age_on::timestamp at time zone summed.time_zone
@@ -230,3 +260,4 @@ select
     end as next_change_at
 from summed
 full join capable on summed.readers_id = capable.readers_id
+full join answers on coalesce(summed.readers_id, capable.readers_id) = answers.readers_id
