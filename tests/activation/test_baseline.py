@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -180,7 +181,6 @@ def test_a_deliveries_store_from_elsewhere_is_no_better_than_a_lost_one(shop: Sh
 def test_all_of_state_lost_is_noticed_by_what_was_published(shop: Shop) -> None:
     write(shop.home, shop.catalogue)
     shop.state.close()
-    for path in shop.home.state.iterdir():
-        path.unlink()
+    shutil.rmtree(shop.home.state)
     shop.state = State.of(shop.home)
     assert len(baseline.due(shop.state)) == 1

@@ -87,6 +87,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Build:
 @pytest.fixture
 def copy(shop: Build, tmp_path: Path) -> Build:
     """A copy of the built shop and of the project, free to change."""
-    shutil.copy(shop.warehouse, tmp_path / "warehouse.duckdb")
-    shutil.copytree(shop.target, tmp_path / "target", ignore=shutil.ignore_patterns("logs", "run", "compiled"))
-    return Build(_copy_of_project(tmp_path), tmp_path / "warehouse.duckdb", tmp_path / "target")
+    return copied(shop, tmp_path)
+
+
+def copied(shop: Build, folder: Path) -> Build:
+    """A copy of a build and of its project in that folder."""
+    shutil.copy(shop.warehouse, folder / "warehouse.duckdb")
+    shutil.copytree(shop.target, folder / "target", ignore=shutil.ignore_patterns("logs", "run", "compiled"))
+    return Build(_copy_of_project(folder), folder / "warehouse.duckdb", folder / "target")

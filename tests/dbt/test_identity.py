@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from orchestration import people
 from orchestration.home import Home
-from tests.dbt.conftest import Build
+from tests.dbt.conftest import Build, copied
 from tests.dbt.raw import UNSUBSCRIBED, ago
 
 
@@ -29,6 +31,14 @@ def identity_shop(copy: Build) -> Build:
     return copy
 
 
+@pytest.fixture(scope="module")
+def built(shop: Build, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """That shop, built; only to be read."""
+    build = identity_shop(copied(shop, tmp_path_factory.mktemp("identity")))
+    assert build.run() == set()
+    return build
+
+
 def told(build: Build, channel: str = "email") -> dict[str, set[tuple[str, ...]]]:
     """By identifier, the reasons of every person who has it, on the marketing question about ordinary goods."""
     found: dict[str, set[tuple[str, ...]]] = {}
@@ -49,52 +59,46 @@ def person_of(build: Build, record: int) -> str:
     return str(person)
 
 
-def test_identifiers_are_blocked_in_every_spelling_and_targeted_in_one(copy: Build) -> None:
-    shop = identity_shop(copy)
-    assert shop.run() == set()
-
-    by_mail, by_text = told(shop), told(shop, "sms")
+def test_identifiers_are_blocked_in_every_spelling_and_targeted_in_one(built: Build) -> None:
+    by_mail, by_text = told(built), told(built, "sms")
     assert {codes[0] for codes in by_mail["wide.one@gmail.com"]} == {"withdrawn"}
     assert {codes[0] for codes in by_text["+14155550292"]} == {"withdrawn"}
     assert not any("\u200b" in identifier for identifier in by_mail)
 
-    withdrawn = shop.values("select identifier from marts.withdrawals where channel in ('email', 'sms')")
+    withdrawn = built.values("select identifier from marts.withdrawals where channel in ('email', 'sms')")
     assert {"wide.one@gmail.com", "wideone+shop@googlemail.com", "+14155550292", "+14155550293"} <= withdrawn
-    keys = shop.values(
-        f"select unnest(suppression_keys) from marts.person_suppression_keys where person_id = '{person_of(shop, 910)}'"
+    keys = built.values(
+        "select unnest(suppression_keys) from marts.person_suppression_keys"
+        f" where person_id = '{person_of(built, 910)}'"
     )
     assert {"email:wide.one@gmail.com", "email:wideone@gmail.com", "record:shopify:main:910"} <= keys
 
 
-def test_a_family_is_several_people_whom_one_stop_silences(copy: Build) -> None:
-    shop = identity_shop(copy)
-    assert shop.run() == set()
-    assert person_of(shop, 913) != person_of(shop, 914)
+def test_a_family_is_several_people_whom_one_stop_silences(built: Build) -> None:
+    assert person_of(built, 913) != person_of(built, 914)
     # A number alone, as texts show it, is neither of them.
-    [number] = shop.values("select person_id from intermediate.person_records where record_id = '+14155550293'")
-    rows = shop.rows(
+    [number] = built.values("select person_id from intermediate.person_records where record_id = '+14155550293'")
+    rows = built.rows(
         "select distinct person_id, reason_codes[1] from marts.decisions where identifier = '+14155550293'"
     )
-    people = (person_of(shop, 913), person_of(shop, 914), number)
+    people = (person_of(built, 913), person_of(built, 914), number)
     assert sorted(rows) == sorted((one, "withdrawn") for one in people)
-    reasons = shop.values(
+    reasons = built.values(
         "select reason from intermediate.identity_joins where purpose = 'suppression'"
         " and record_key = 'shopify:main:913' and other_record_key = 'shopify:main:914'"
     )
     assert reasons == {"phone"}
 
 
-def test_a_crowd_at_one_address_is_joined_by_nothing_and_blocked_one_by_one(copy: Build) -> None:
-    shop = identity_shop(copy)
-    assert shop.run() == set()
-    assert len({person_of(shop, number) for number in range(920, 928)}) == 8
-    assert shop.rows("select names, records from intermediate.shared_keys where key = 'email:crowd@example.com'") == [
+def test_a_crowd_at_one_address_is_joined_by_nothing_and_blocked_one_by_one(built: Build) -> None:
+    assert len({person_of(built, number) for number in range(920, 928)}) == 8
+    assert built.rows("select names, records from intermediate.shared_keys where key = 'email:crowd@example.com'") == [
         (8, 8)
     ]
-    by_text = told(shop, "sms")
+    by_text = told(built, "sms")
     assert {codes[0] for codes in by_text["+14155550920"]} == {"withdrawn"}
     assert all("withdrawn" not in codes for codes in by_text["+14155550921"])
-    restricted = shop.values(
+    restricted = built.values(
         "select list_contains(decisions.reason_codes, 'identity_ambiguous') from marts.decisions as decisions"
         " inner join marts.questions as questions using (question_id)"
         " where questions.product_category = 'vape' and decisions.identifier = 'crowd@example.com'"

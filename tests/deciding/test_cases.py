@@ -348,7 +348,7 @@ def test_nobody_in_the_shipped_file_is_told_of_before_it_happened() -> None:
         for fact in case.facts
         if isinstance(fact, Status | Record | Age) and fact.recorded and fact.at and fact.recorded < fact.at
     }
-    assert early == {"rule-5-grant", "rule-5-withdrawal", "rule-5-small", "check-fast-clock"}
+    assert early == {"rule-5-grant", "rule-5-withdrawal", "rule-5-small", "check-fast-clock", "bounce-fast-clock"}
 
 
 def page() -> str:
