@@ -16,7 +16,7 @@ import pyarrow as pa
 from sqlalchemy import Row
 
 from orchestration.activation.catalogue import Catalogue
-from orchestration.activation.plan_records import Plan, PlanSummary
+from orchestration.activation.plan_records import Plan
 from orchestration.home import Home
 
 #: A pushed row with what came back, as `sent` tells it, and whose it was.
@@ -39,14 +39,8 @@ class Decided(NamedTuple):
     rule_version: str
 
 
-def keep_decisions(
-    home: Home, connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, summaries: Sequence[PlanSummary]
-) -> None:
-    """Keep the decisions about everybody whom a plan adds, updates or removes, before anything of it is sent."""
-    planned = [one for one in summaries if one.file]
-    if not planned:
-        return
-    file = _file(home.data, "decisions", catalogue.build_id, min(one.plan_id for one in planned))
+def keep_decisions(home: Home, connection: duckdb.DuckDBPyConnection, catalogue: Catalogue, plan_id: str) -> None:
+    """Keep the decisions about everybody whom the plan in `plan_rows` adds, updates or removes."""
     query = """
         SELECT $build AS build_id, asked.audience, decisions.person_id,
             keyed_hash(decisions.identifier_type || ':' || decisions.identifier) AS identifier_hash,
@@ -55,16 +49,15 @@ def keep_decisions(
         FROM marts.decisions AS decisions
         JOIN (SELECT unnest($audiences) AS audience, unnest($questions) AS question_id) AS asked
             ON decisions.question_id = asked.question_id
-        SEMI JOIN (FROM read_parquet($files) WHERE op <> 'suppress') AS planned
+        SEMI JOIN (FROM plan_rows WHERE op <> 'suppress') AS planned
             ON asked.audience = planned.audience AND decisions.person_id = planned.person_id
     """
     values = {
         "build": catalogue.build_id,
         "audiences": [one.name for one in catalogue.audiences],
         "questions": [one.question_id for one in catalogue.audiences],
-        "files": [str(home.data / one.file) for one in planned],
     }
-    _write(connection, query, values, file)
+    _write(connection, query, values, _file(home.data, "decisions", catalogue.build_id, plan_id))
 
 
 def decisions(data: Path, builds: Collection[int], people: Collection[str]) -> list[Decided]:

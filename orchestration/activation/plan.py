@@ -50,7 +50,7 @@ def plan(
         )
     members.load(connection, state, catalogue)
     owed = {one.place: one.because for one in baseline.due(state)}
-    session = _Session(home, state, connection, build, dry_run, approvals.approved(state), owed)
+    session = _Session(home, state, connection, build, catalogue, dry_run, approvals.approved(state), owed)
     if not dry_run:
         plan_records.supersede_older(state, build.build_id)
     classes = {platform.name: platform.destination_class() for platform in platforms}
@@ -73,8 +73,6 @@ def plan(
             summaries.append(
                 _plan_changes(session, audience, place, owner, findings, in_project=in_project, removes=removes)
             )
-    if not dry_run:
-        kept.keep_decisions(home, connection, catalogue, summaries)
     return summaries
 
 
@@ -162,6 +160,7 @@ class _Session:
     state: State
     connection: duckdb.DuckDBPyConnection
     build: Build
+    catalogue: Catalogue
     dry_run: bool
     #: Keys of the accounts that were approved; places that owe a baseline, and why.
     approved: frozenset[str]
@@ -201,6 +200,8 @@ class _Session:
             plan_records.supersede(self.state, summary)
             return summary
         file, plan_id = self._write(summary)
+        # What a plan goes by is kept before anybody can apply it.
+        kept.keep_decisions(self.home, self.connection, self.catalogue, plan_id)
         return plan_records.keep(
             self.state, replace(summary, plan_id=plan_id, file=str(file.relative_to(self.home.data)))
         )

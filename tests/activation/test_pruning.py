@@ -65,6 +65,20 @@ def test_what_ended_long_ago_goes_and_the_plan_is_remembered(shop: Shop) -> None
     assert shop.on("list:Buyers") == set(range(8)), "a plan that is still open keeps its file"
 
 
+def test_no_plan_can_be_applied_whose_decisions_are_not_kept(shop: Shop) -> None:
+    shop.apply()
+    known = counted(shop, plans)
+    kept = shop.home.state / "kept"
+    kept.rename(kept.with_name("away"))
+    kept.touch()  # no folder can be made here
+    shop.build({"buyers": range(9)})
+    with pytest.raises(OSError, match="kept"):
+        shop.plan()
+    assert counted(shop, plans) == known
+    shop.apply()
+    assert shop.on("list:Buyers") == set(range(8))
+
+
 def test_what_was_pushed_and_the_decision_that_led_to_it_stay(shop: Shop) -> None:
     with shop.open() as connection:
         connection.execute("UPDATE marts.decisions SET rule_version = 'later', reason_codes = ['withdrawn']")
